@@ -1,0 +1,109 @@
+"""Commands that read what a training left behind: ``evaluate`` and ``report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lilliput.cli.console import Json, answer, bold, note, percent, table
+
+if TYPE_CHECKING:
+    from lilliput.results.metrics import ClassAccuracy, Evaluation
+
+SHOWN_CLASSES = 5
+
+
+def evaluate(
+    run: Path,
+    /,
+    *,
+    split: str = "val",
+    data: str | None = None,
+    views: list[str] | None = None,
+    json: Json = False,
+) -> None:
+    """How good a trained network is: top-1, top-5, the best and the worst classes.
+
+    Reads the stored predictions, or has the network make them where there are none.
+
+    Parameters
+    ----------
+    run
+        A run folder, as `lilliput train` leaves it.
+    split
+        Which images: val, train, or any other labelled split.
+    data
+        Pack or source to predict anew; without it, the stored predictions, or the pack the run was trained on.
+    views
+        Views of every image whose probabilities are averaged, such as `--views plain flip`.
+    """
+    from lilliput import api
+    from lilliput.results.run import Run
+
+    opened = Run.open(run)
+    verdict = api.evaluate(opened, split=split, data=data, views=views)
+    answer(
+        describe(verdict, title=f"{opened.name} on {split}"),
+        {"run": str(run), "split": split, **facts(verdict)},
+        as_json=json,
+    )
+
+
+def facts(verdict: Evaluation) -> dict[str, object]:
+    """An evaluation as plain values: fractions, and nan where a class has no images."""
+    return {
+        "top1": verdict.top1,
+        "top5": verdict.top5,
+        "n": verdict.n,
+        "interval": verdict.interval,
+        "loss": verdict.loss,
+        "per_class": [
+            {
+                "id": one.id,
+                "name": one.name,
+                "n": one.n,
+                "correct": one.correct,
+                "accuracy": one.accuracy,
+                "interval": one.interval,
+            }
+            for one in verdict.per_class
+        ],
+    }
+
+
+def describe(verdict: Evaluation, title: str) -> str:
+    """An evaluation as a page of text."""
+    low, high = verdict.interval
+    lines = [
+        bold(f"{title}: top-1 {percent(verdict.top1)}, top-5 {percent(verdict.top5)}"),
+        f"{verdict.n:,} images; top-1 lies in {percent(low)} .. {percent(high)} (95 %); loss {verdict.loss:.3f}",
+    ]
+    ranked = sorted(
+        (one for one in verdict.per_class if one.n), key=lambda one: one.accuracy, reverse=True
+    )
+    if len(ranked) <= 2 * SHOWN_CLASSES:
+        return "\n".join([*lines, "", "Classes", _class_table(ranked)])
+    best, worst = ranked[:SHOWN_CLASSES], ranked[: -SHOWN_CLASSES - 1 : -1]
+    return "\n".join(
+        [*lines, "", "Best classes", _class_table(best), "", "Worst classes", _class_table(worst)]
+    )
+
+
+def _class_table(classes: list[ClassAccuracy]) -> str:
+    rows = [[percent(one.accuracy), f"{one.correct}/{one.n}", one.id, one.name] for one in classes]
+    return table(rows, right=(0, 1), indent="  ")
+
+
+def report(path: Path, /, *, json: Json = False) -> None:
+    """One offline HTML page about a run, or about all runs below a folder.
+
+    Parameters
+    ----------
+    path
+        A run folder, or a folder with run folders below it.
+    """
+    from lilliput.analysis.report import write_report
+
+    note(f"drawing the report of {path} ...")
+    page = write_report(path)
+    answer(f"{page}", {"report": str(page)}, as_json=json)

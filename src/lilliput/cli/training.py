@@ -1,0 +1,100 @@
+"""Commands that train: ``train``."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lilliput.cli.console import Flag, Json, answer, bold, note, percent
+from lilliput.cli.data import open_pack
+from lilliput.cli.watch import watch
+from lilliput.errors import Interrupted
+
+if TYPE_CHECKING:
+    from lilliput.cli.signals import StopRequest
+    from lilliput.results.run import Run
+
+
+def train(
+    recipe: str,
+    /,
+    *overrides: str,
+    data: str,
+    run: Path | None = None,
+    resume: Flag = False,
+    device: str = "auto",
+    json: Json = False,
+) -> None:
+    """Train one network and leave everything about it in a run folder.
+
+    The run folder holds the recipe, the history, checkpoints, weights and predictions. Ctrl-C stops after the current
+    step with everything saved; the same command with --resume goes on where it stopped.
+
+    Parameters
+    ----------
+    recipe
+        A shipped recipe (m1, m2, m3, m4 ...) or a TOML file.
+    overrides
+        Changes to the recipe, such as training.epochs=3 data.limit=20000.
+    data
+        A pack, a zip, a folder, a Parquet file, `tiny-imagenet` or `toy`.
+    run
+        The run folder; runs/RECIPE-NUMBER if none is named.
+    resume
+        Go on with an unfinished run; without --run, with the newest one of this recipe.
+    device
+        auto, cpu, cuda, cuda:1, mps.
+    """
+    from lilliput.api import run_folder
+    from lilliput.recipe import load_recipe
+    from lilliput.results.run import Run
+
+    loaded = load_recipe(recipe, overrides)
+    with run_folder(loaded.name, run, resume=resume) as folder:
+        pack = open_pack(data)
+        from lilliput.experiment import run_steps  # last: PyTorch takes seconds to load
+
+        note(f"training {loaded.name} into {folder}")
+        events = run_steps(loaded, pack, folder, device=device, resume=resume)
+        stop = watch(events, epochs=loaded.training.epochs, title=loaded.name)
+    if stop:
+        again = ["train", recipe, *overrides, "--data", data, "--run", str(folder), "--resume"]
+        raise _interrupted(stop, shlex.join(["lilliput", *again]))
+    finished = Run.open(folder)
+    answer(_summary(finished), _facts(finished), as_json=json)
+
+
+def _interrupted(stop: StopRequest, again: str) -> Interrupted:
+    error = Interrupted("everything so far is saved", f"to go on: {again}")
+    error.exit_code = stop.exit_code
+    return error
+
+
+def _summary(run: Run) -> str:
+    last = run.history[-1]
+    return "\n".join(
+        [
+            bold(
+                f"{run.name}: {percent(last.val_accuracy)} right on val after {last.epoch} epochs"
+            ),
+            f"run     {run.path}",
+            f"next    lilliput evaluate {shlex.quote(str(run.path))}",
+            f"        lilliput report {shlex.quote(str(run.path))}",
+        ]
+    )
+
+
+def _facts(run: Run) -> dict[str, object]:
+    last = run.history[-1]
+    return {
+        "run": str(run.path),
+        "epochs": last.epoch,
+        "train_loss": last.train_loss,
+        "train_accuracy": last.train_accuracy,
+        "val_loss": last.val_loss,
+        "val_accuracy": last.val_accuracy,
+        "seconds": sum(epoch.seconds for epoch in run.history),
+        "images_per_second": last.images_per_second,
+        "runtime": run.environment.get("runtime"),
+    }
