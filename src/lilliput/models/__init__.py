@@ -1,0 +1,1 @@
+"""Plans become networks; networks become probabilities."""

@@ -1,0 +1,20 @@
+"""The language of architectures: ``ConvReLU(F5-32) -> MaxPool -> FCReLU(256) -> FC(200)``. Pure Python."""
+
+from lilliput.notation.parse import parse
+from lilliput.notation.plan import FC, Conv, Dropout, Layer, LayerTrace, MaxPool, Plan, Shape, trace
+from lilliput.notation.zoo import ZOO, ZooEntry
+
+__all__ = [
+    "FC",
+    "ZOO",
+    "Conv",
+    "Dropout",
+    "Layer",
+    "LayerTrace",
+    "MaxPool",
+    "Plan",
+    "Shape",
+    "ZooEntry",
+    "parse",
+    "trace",
+]

@@ -1,0 +1,1 @@
+"""The engine: what a training runs on, its schedule, its optimizer, its loop, its checkpoints."""

@@ -1,0 +1,113 @@
+"""Batches: which images come when, and their way from the pack to the device.
+
+The order is a pure function of (seed, epoch); what an augmentation draws is a pure function of (seed, epoch, step). So the
+whole state of the input is three integers: a training goes on exactly where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lilliput.data.selection import Selection
+
+
+class Batch(NamedTuple):
+    """What a training step sees.
+
+    images: uint8[b,3,h,w] in 0..255 or float[b,3,h,w] in 0..1; lies in memory as [b,h,w,3].
+    targets: float32[b,k], for every image a probability per class.
+    """
+
+    images: Tensor
+    targets: Tensor
+
+
+class Draws:
+    """The random numbers of one step: one per image of the *global* batch, of which this process keeps its ``part``.
+
+    So every process draws the same, and what happens to an image does not depend on how many processes there are.
+    """
+
+    def __init__(self, seed: int, images: int, part: slice, device: torch.device) -> None:
+        self._generator = torch.Generator().manual_seed(seed)
+        self._images = images
+        self._part = part
+        self._device = device
+
+    def uniform(self, low: float, high: float) -> Tensor:
+        """float32[b] from low to high."""
+        drawn = torch.rand(self._images, generator=self._generator) * (high - low) + low
+        return drawn[self._part].to(self._device)
+
+    def integers(self, low: int, high: int) -> Tensor:
+        """int64[b] from low to high, both included."""
+        drawn = torch.randint(low, high + 1, (self._images,), generator=self._generator)
+        return drawn[self._part].to(self._device)
+
+    def chance(self, probability: float) -> Tensor:
+        """bool[b], true with this probability."""
+        return self.uniform(0, 1) < probability
+
+
+Augmentation = Callable[[Batch, Draws], Batch]
+
+
+class Batches:
+    """The training images in random order, augmented, a batch at a time, every image once per epoch."""
+
+    def __init__(
+        self,
+        selection: Selection,
+        classes: int,
+        *,
+        batch_images: int,
+        seed: int,
+        augmentations: Sequence[Augmentation] = (),
+        device: torch.device | None = None,
+    ) -> None:
+        self.selection = selection
+        self.classes = classes
+        self.batch_images = batch_images
+        self.seed = seed
+        self.augmentations = tuple(augmentations)
+        self.device = device or torch.device("cpu")
+
+    def __len__(self) -> int:
+        return -(-len(self.selection) // self.batch_images)
+
+    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch (counted from 1), from ``first_step`` (counted from 0) on."""
+        order = epoch_order(self.seed, epoch, len(self.selection))
+        for step in range(first_step, len(self)):
+            chosen = order[step * self.batch_images : (step + 1) * self.batch_images]
+            batch = self._load(chosen)
+            draws = Draws(step_seed(self.seed, epoch, step), len(chosen), slice(None), self.device)
+            for augmentation in self.augmentations:
+                batch = augmentation(batch, draws)
+            yield batch
+
+    def _load(self, chosen: NDArray[np.int64]) -> Batch:
+        labels = torch.from_numpy(self.selection.labels[chosen])
+        targets = torch.zeros(len(chosen), self.classes).scatter_(1, labels[:, None], 1.0)
+        return Batch(to_device(self.selection.images(chosen), self.device), targets.to(self.device))
+
+
+def to_device(images: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """uint8[b,h,w,3] from the pack as uint8[b,3,h,w] on the device; the bytes keep their order (channels last)."""
+    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2)
+
+
+def epoch_order(seed: int, epoch: int, images: int) -> NDArray[np.int64]:
+    """In which order an epoch (from 1) visits the images: a permutation int64[images]."""
+    return np.random.default_rng([seed, epoch]).permutation(images)
+
+
+def step_seed(seed: int, epoch: int, step: int) -> int:
+    """The seed of everything random within one step."""
+    return int(np.random.SeedSequence([seed, epoch, step]).generate_state(1, np.uint64)[0] >> 1)

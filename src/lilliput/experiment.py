@@ -1,0 +1,251 @@
+"""The spine: recipe + pack -> run folder. Read this first."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import lilliput
+from lilliput.data.augment import augmentations
+from lilliput.data.batches import Batches, to_device
+from lilliput.data.pack import Pack
+from lilliput.data.selection import DataSet, Selection, select, select_split
+from lilliput.data.statistics import empty_statistics, image_size, pixel_statistics
+from lilliput.errors import LilliputError, RunError
+from lilliput.models.build import build_model
+from lilliput.models.predict import predict
+from lilliput.notation import parse
+from lilliput.recipe import Recipe, differences, load_recipe
+from lilliput.results.history import Epoch
+from lilliput.results.metrics import log_loss, top_k_accuracy
+from lilliput.results.predictions import Predictions
+from lilliput.results.run import Run
+from lilliput.training.checkpoint import load_checkpoint, save_checkpoint
+from lilliput.training.environment import describe_environment
+from lilliput.training.loop import Step, TrainingState, Validate, fit
+from lilliput.training.optimizer import make_optimizer
+from lilliput.training.runtime import Runtime, choose_runtime, recorded_runtime
+from lilliput.training.weights import read_tensors, write_tensors
+
+__all__ = ["Runtime", "Step", "evaluate_run", "load_model", "run_experiment", "run_steps"]
+
+PREDICT_IMAGES = 500
+
+
+def run_experiment(
+    recipe: Recipe, pack: Pack, folder: Path, *, device: str = "auto", resume: bool = False
+) -> Run:
+    """Train a recipe on a pack to the end and leave everything about it in ``folder``.
+
+    With ``resume`` an unfinished run in ``folder`` goes on where it stopped; on the same machine the result is the same,
+    bit for bit, as if it had never stopped.
+    Raises: LilliputError of every kind.
+    """
+    for _ in run_steps(recipe, pack, folder, device=device, resume=resume):
+        pass
+    return Run.open(folder)
+
+
+def run_steps(
+    recipe: Recipe,
+    pack: Pack,
+    folder: Path,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    command: str = "",
+) -> Generator[Runtime | Step | Epoch]:
+    """:func:`run_experiment` seen from inside: a Runtime, then a Step after every step and an Epoch after every epoch.
+
+    Whoever leaves the loop early leaves a checkpoint behind. ``command`` is what the run says it was started by.
+    """
+    dataset = select(pack, recipe.data, recipe.seed)
+    model = _new_model(recipe, dataset)
+    run = _open_to_resume(folder, recipe, pack) if resume else None
+    if run:
+        runtime = recorded_runtime(run.environment.get("runtime", {}), device)
+    else:
+        images, targets = next(_batches(recipe, dataset, torch.device("cpu")).epoch(1))
+        runtime = choose_runtime(recipe.training, device, model, images, targets)
+        environment = describe_environment(runtime, pack, command)
+        run = Run.create(folder, recipe.to_toml(), environment, dataset.classes)
+    runtime.place(model)
+    state = TrainingState(
+        model,
+        make_optimizer(model, recipe.optimizer),
+        torch.zeros(2, dtype=torch.float64, device=runtime.device),
+    )
+    for line in load_checkpoint(run.checkpoints_path, state) if resume else []:
+        run.log(line)
+    yield runtime
+    if not run.is_finished:
+        yield from _train(run, state, dataset, recipe, runtime)
+        _finish(run, state, dataset, recipe, runtime)
+
+
+def _train(
+    run: Run, state: TrainingState, dataset: DataSet, recipe: Recipe, runtime: Runtime
+) -> Iterator[Step | Epoch]:
+    """Hand out what happens; record every epoch, save a checkpoint after it, now and then within it, and on leaving."""
+    batches = _batches(recipe, dataset, runtime.torch_device)
+    validate = _validation(dataset.validation, recipe, runtime)
+    saved = time.monotonic()
+    try:
+        for event in fit(state, batches, validate, recipe, runtime):
+            if isinstance(event, Epoch):
+                run.record(state.history)
+                run.log(repr(event))
+            if (
+                isinstance(event, Epoch)
+                or time.monotonic() - saved > recipe.training.checkpoint_seconds
+            ):
+                save_checkpoint(run.checkpoints_path, state)
+                saved = time.monotonic()
+            yield event
+    except GeneratorExit:
+        save_checkpoint(run.checkpoints_path, state)
+        raise
+    except LilliputError as error:
+        run.log(f"stopped: {error}")
+        raise
+
+
+def _finish(
+    run: Run, state: TrainingState, dataset: DataSet, recipe: Recipe, runtime: Runtime
+) -> None:
+    """Weights and predictions of the last epoch. The weights come last: they are what says that a run is finished."""
+    run.record(state.history)
+    predictions = _predict(state.model, dataset.validation, recipe.evaluation.views, runtime)
+    run.save_predictions(dataset.validation_name, predictions)
+    plan = recipe.model.network(len(dataset.classes))
+    metadata = {
+        "classes": json.dumps([list(one) for one in dataset.classes]),
+        "image_size": json.dumps(image_size(dataset.training)),
+        "lilliput": lilliput.__version__,
+        "plan": str(plan),
+    }
+    write_tensors(run.weights_path, state.model.state_dict(), metadata)
+
+
+def evaluate_run(
+    run: Run, pack: Pack, split: str = "val", views: Sequence[str] | None = None
+) -> Predictions:
+    """What the trained network says to a split of a pack; stored in the run when asked with the recipe's own views.
+
+    ``split`` is a split of the pack, or ``heldout``: what the recipe held out of train.
+    Raises: RunError when the pack has other classes, another size or no such split.
+    """
+    recipe = load_recipe(run.recipe_path)
+    runtime = recorded_runtime(run.environment.get("runtime", {}), "auto")
+    selection = _selection_of(run, recipe, pack, split)
+    asked = recipe.evaluation.views if views is None else tuple(views)
+    predictions = _predict(runtime.place(load_model(run)), selection, asked, runtime)
+    if asked == recipe.evaluation.views:
+        run.save_predictions(split, predictions)
+    return predictions
+
+
+def load_model(run: Run) -> nn.Sequential:
+    """The trained network of a run, in evaluation mode, on the CPU: images uint8[b,3,h,w] in, logits out.
+
+    Raises: RunError when its weights are missing or damaged.
+    """
+    if not run.weights_path.is_file():
+        raise RunError(
+            f"{run.path} has no weights yet", "finish the training: lilliput train ... --resume"
+        )
+    tensors, metadata = read_tensors(run.weights_path)
+    try:
+        height, width = json.loads(metadata["image_size"])
+        model = build_model(parse(metadata["plan"]), *empty_statistics(height, width))
+        model.load_state_dict(tensors)
+    except (KeyError, ValueError, RuntimeError, LilliputError) as error:
+        raise RunError(
+            f"{run.weights_path} does not hold a network: {error}", "train again"
+        ) from error
+    return model.eval()
+
+
+def _selection_of(run: Run, recipe: Recipe, pack: Pack, split: str) -> Selection:
+    ids = tuple(one.id for one in run.classes)
+    if not set(ids) <= {one.id for one in pack.classes}:
+        raise RunError(
+            f"{pack.path} has other classes than {run.name} was trained on",
+            "name the data it was trained on",
+        )
+    if split == "heldout" and recipe.data.holdout:
+        dataset = select(pack, recipe.data, recipe.seed)
+        selection = dataset.validation
+    elif split in pack:
+        place = {one.id: number for number, one in enumerate(pack.classes)}
+        selection = select_split(pack, split, np.array([place[id] for id in ids]))
+    else:
+        raise RunError(
+            f"there is no split '{split}' in {pack.path}", "it has: " + ", ".join(pack.splits)
+        )
+    size = tuple(json.loads(run.weights_metadata().get("image_size", "[]")))
+    if image_size(selection) != size:
+        raise RunError(
+            f"{pack.path} holds images of {pack.image_size} pixels; {run.name} was trained on {size}",
+            f"prepare it with --size {size[0] if size else '...'}",
+        )
+    return selection
+
+
+def _open_to_resume(folder: Path, recipe: Recipe, pack: Pack) -> Run:
+    """The run to go on with. Raises: RunError showing every difference of recipe or data."""
+    run = Run.open(folder)
+    changed = differences(run.recipe, recipe.model_dump(mode="json"))
+    trained_on = run.environment.get("data", {}).get("fingerprint")
+    if trained_on != pack.fingerprint:
+        changed.append(f"data: {str(trained_on)[:16]}, now {pack.fingerprint[:16]} ({pack.path})")
+    if changed:
+        listing = "".join(f"\n  {line}" for line in changed)
+        raise RunError(
+            f"{folder} was begun with something else:{listing}",
+            "resume with what it began with, or start another --run",
+        )
+    return run
+
+
+def _new_model(recipe: Recipe, dataset: DataSet) -> nn.Sequential:
+    plan = recipe.model.network(len(dataset.classes))
+    return build_model(plan, *pixel_statistics(dataset.training), seed=recipe.seed)
+
+
+def _batches(recipe: Recipe, dataset: DataSet, device: torch.device) -> Batches:
+    return Batches(
+        dataset.training,
+        len(dataset.classes),
+        batch_images=recipe.training.batch_images,
+        seed=recipe.seed,
+        augmentations=augmentations(recipe.augment),
+        device=device,
+    )
+
+
+def _validation(selection: Selection, recipe: Recipe, runtime: Runtime) -> Validate:
+    def validate(model: nn.Module) -> tuple[float, float]:
+        predictions = _predict(model, selection, recipe.evaluation.views, runtime)
+        return log_loss(predictions), top_k_accuracy(predictions, 1)
+
+    return validate
+
+
+def _predict(
+    model: nn.Module, selection: Selection, views: Sequence[str], runtime: Runtime
+) -> Predictions:
+    def batches() -> Iterator[Tensor]:
+        for start in range(0, len(selection), PREDICT_IMAGES):
+            images = selection.images(slice(start, start + PREDICT_IMAGES))
+            yield runtime.arrange(to_device(images, runtime.torch_device))
+
+    bf16 = runtime.precision == "bf16"
+    probabilities = predict(model, batches(), views=views, bf16=bf16)
+    return Predictions(probabilities, selection.labels, selection.names)

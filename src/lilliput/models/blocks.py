@@ -1,0 +1,97 @@
+"""One module per word of the notation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from lilliput.notation import FC, Conv, Dropout, Layer, MaxPool, Shape
+
+LEAKY_SLOPE = (
+    0.01  # the paper's small constant alpha (§4.2) is not given; this is the field's usual one
+)
+
+
+class Standardize(nn.Module):
+    """Takes uint8 in 0..255 or float in 0..1, both [b,3,h,w]; subtracts the mean image, divides by the scale. Paper: §4.3."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, mean: Tensor, scale: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean.clone())
+        self.register_buffer("scale", scale.clone())
+
+    def forward(self, images: Tensor) -> Tensor:
+        """float32[b,3,h,w], every feature with mean 0 and deviation 1 over the training images."""
+        if images.dtype == torch.uint8:
+            images = images.float() / 255
+        return (images - self.mean) / self.scale
+
+
+class SeededDropout(nn.Module):
+    """Dropout that draws from a generator of its own, so that a step can be repeated exactly. Paper: §4.4."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self._seed = 0
+        self._generator: torch.Generator | None = None
+
+    def reseed(self, seed: int) -> None:
+        """What is dropped next follows from ``seed`` alone."""
+        self._seed = seed
+        if self._generator is not None:
+            self._generator.manual_seed(seed)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """In training each value is 0 with probability ``rate``, else divided by 1 - rate; otherwise unchanged."""
+        if not self.training or self.rate == 0:
+            return values
+        if self._generator is None or self._generator.device != values.device:
+            self._generator = torch.Generator(values.device).manual_seed(self._seed)
+        kept = torch.empty_like(values).bernoulli_(1 - self.rate, generator=self._generator)
+        return values * kept / (1 - self.rate)
+
+
+def _conv(layer: Conv, shape: Shape) -> list[nn.Module]:
+    convolution = nn.Conv2d(
+        shape[0], layer.filters, layer.filter_pixels, padding=layer.filter_pixels // 2
+    )
+    return [convolution, NONLINEARITIES[layer.nonlinearity]()]
+
+
+def _max_pool(layer: MaxPool, shape: Shape) -> list[nn.Module]:  # noqa: ARG001
+    return [nn.MaxPool2d(2)]
+
+
+def _fc(layer: FC, shape: Shape) -> list[nn.Module]:
+    modules: list[nn.Module] = [nn.Flatten()] if len(shape) == 3 else []
+    modules.append(nn.Linear(prod(shape), layer.neurons))
+    if layer.nonlinearity:
+        modules.append(NONLINEARITIES[layer.nonlinearity]())
+    return modules
+
+
+def _dropout(layer: Dropout, shape: Shape) -> list[nn.Module]:  # noqa: ARG001
+    return [SeededDropout(layer.rate)]
+
+
+NONLINEARITIES: dict[str, Callable[[], nn.Module]] = {
+    "ReLU": lambda: nn.ReLU(inplace=True),
+    "LeakyReLU": lambda: nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
+    "Tanh": nn.Tanh,
+}
+"""The paper's nonlinearities (§4.2). All of them rise, which ``build`` makes use of."""
+
+BLOCKS: dict[type[Layer], Callable[..., list[nn.Module]]] = {
+    Conv: _conv,
+    MaxPool: _max_pool,
+    FC: _fc,
+    Dropout: _dropout,
+}
+"""The modules of each word, given the shape that comes in."""

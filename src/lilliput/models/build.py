@@ -1,0 +1,62 @@
+"""Plan to network. The first layer standardises, so the model owns its pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lilliput.models.blocks import BLOCKS, NONLINEARITIES, SeededDropout, Standardize
+from lilliput.notation import Plan, trace
+
+_RISING = tuple(type(make()) for make in NONLINEARITIES.values())
+
+
+def build_model(plan: Plan, mean: Tensor, scale: Tensor, *, seed: int = 0) -> nn.Sequential:
+    """The network of a plan: images uint8[b,3,h,w] in 0..255, or float in 0..1, in; logits float[b,classes] out.
+
+    ``mean`` and ``scale`` are float32[3,h,w] for pixels in 0..1; h and w are the size of the images.
+    Weights are drawn as He et al. (2015, arXiv:1502.01852) do, from ``seed`` alone; biases begin at 0.
+    Raises: NotationError when images of this size cannot pass the plan.
+    """
+    modules: list[nn.Module] = [Standardize(mean, scale)]
+    shape = tuple(mean.shape)
+    for layer in trace(plan, shape):
+        modules += BLOCKS[type(layer.layer)](layer.layer, shape)
+        shape = layer.shape
+    model = nn.Sequential(*pool_first(modules))
+    _draw_weights(model, seed)
+    return model
+
+
+def pool_first(modules: Sequence[nn.Module]) -> list[nn.Module]:
+    """Swap every nonlinearity with the pooling behind it.
+
+    The largest of rising values is the value of the largest, so the outputs are the same, and the nonlinearity has a quarter of
+    the values to work on.
+    """
+    modules = list(modules)
+    for place in range(len(modules) - 1):
+        first, second = modules[place : place + 2]
+        if isinstance(first, _RISING) and isinstance(second, nn.MaxPool2d):
+            modules[place : place + 2] = [second, first]
+    return modules
+
+
+def seed_dropout(model: nn.Module, seed: int) -> None:
+    """Let everything the model draws in its next step follow from ``seed``."""
+    for number, module in enumerate(model.modules()):
+        if isinstance(module, SeededDropout):
+            module.reseed((seed + number) % 2**63)
+
+
+def _draw_weights(model: nn.Sequential, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    layers = [m for m in model if isinstance(m, (nn.Conv2d, nn.Linear))]
+    for layer in layers:
+        # The last layer has no nonlinearity behind it that would halve its variance.
+        gain = "linear" if layer is layers[-1] else "relu"
+        nn.init.kaiming_normal_(layer.weight, nonlinearity=gain, generator=generator)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)

@@ -1,0 +1,186 @@
+"""Text to :class:`Plan`. Every error points at the column and says what could stand there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from lilliput.errors import NotationError
+from lilliput.notation.plan import FC, NONLINEARITIES, Conv, Dropout, Layer, MaxPool, Plan
+
+MAX_FILTER_PIXELS = 63
+MAX_WIDTH = 65_536
+
+
+class _Word(NamedTuple):
+    """One word of the text, where it stands, and what stands in its brackets (None: no brackets)."""
+
+    name: str
+    column: int
+    argument: str | None
+    argument_column: int
+
+
+def parse(text: str) -> Plan:
+    """Read a network such as ``IMG -> ConvReLU(F5-16) -> MaxPool -> FC(200)``; ``IMG ->`` may be left out.
+
+    ``parse(str(plan)) == plan`` for every plan.
+
+    Raises: NotationError with the column (from 1) and what was expected there.
+
+    >>> str(parse("IMG->ConvReLU(F5-16)->MaxPool->FC(200)"))
+    'ConvReLU(F5-16) -> MaxPool -> FC(200)'
+    """
+    layers: list[Layer] = []
+    word = None
+    for word in _words(text):
+        if (
+            word.name == "IMG"
+            and word.argument is None
+            and not layers
+            and word.column == _first_column(text)
+        ):
+            continue
+        layer = _layer(text, word)
+        _check_order(text, word, layers, layer)
+        layers.append(layer)
+    if not layers or not (isinstance(layers[-1], FC) and not layers[-1].nonlinearity):
+        column = word.column if word and layers else len(text.rstrip()) + 1
+        problem = "a network ends with FC(classes)" if layers else "there is no layer"
+        raise NotationError(text, column, problem, "FC(200) as the last word")
+    return Plan(tuple(layers))
+
+
+def _first_column(text: str) -> int:
+    return len(text) - len(text.lstrip()) + 1
+
+
+def _words(text: str) -> Iterator[_Word]:
+    position = 0
+    for piece in text.split("->"):
+        column = position + _first_column(piece)
+        position += len(piece) + 2
+        match = re.fullmatch(r"\s*([A-Za-z]+)\s*(?:\(([^()]*)\))?\s*", piece)
+        if match:
+            start = match.start(2) if match[2] is not None else match.end(1)
+            yield _Word(match[1], column, match[2], column + start - (_first_column(piece) - 1))
+            continue
+        if not piece.strip():
+            raise NotationError(text, min(column, len(text) + 1), "a layer is missing", _KNOWN)
+        raise _unreadable(text, piece, column)
+
+
+def _unreadable(text: str, piece: str, column: int) -> NotationError:
+    word = re.match(r"\s*[A-Za-z]+\s*(?:\([^()]*\))?", piece)
+    if word is None:
+        return NotationError(text, column, "this is not a layer", _KNOWN)
+    start = column - _first_column(piece) + 1
+    rest = len(piece[word.end() :]) - len(piece[word.end() :].lstrip())
+    fault = start + word.end() + rest
+    if piece[word.end() :].lstrip().startswith("("):
+        return NotationError(text, fault, "this bracket is never closed", "')'")
+    return NotationError(
+        text, fault, f"'{piece[word.end() :].strip()}' is not understood", "'->' and the next layer"
+    )
+
+
+def _layer(text: str, word: _Word) -> Layer:
+    rule = WORDS.get(word.name)
+    if rule is None:
+        near = get_close_matches(word.name, WORDS, n=1)
+        expected = f"{near[0]}, perhaps" if near else _KNOWN
+        raise NotationError(text, word.column, f"'{word.name}' is not a layer", expected)
+    return rule(text, word)
+
+
+def _check_order(text: str, word: _Word, before: list[Layer], layer: Layer) -> None:
+    flat = any(isinstance(earlier, FC) for earlier in before)
+    if flat and isinstance(layer, (Conv, MaxPool)):
+        raise NotationError(
+            text,
+            word.column,
+            f"{layer} cannot follow a fully connected layer",
+            "FCReLU, Dropout or FC",
+        )
+    if before and isinstance(before[-1], FC) and not before[-1].nonlinearity:
+        raise NotationError(
+            text,
+            word.column,
+            f"{layer} comes after {before[-1]}, which ends a network",
+            "nothing more",
+        )
+
+
+def _conv(nonlinearity: str) -> Callable[[str, _Word], Layer]:
+    def rule(text: str, word: _Word) -> Layer:
+        match = re.fullmatch(r"\s*F(\d+)\s*-\s*(\d+)\s*", word.argument or "")
+        if not match:
+            raise _argument_error(text, word, "(F5-32): filter size, then number of filters")
+        size, filters = int(match[1]), int(match[2])
+        if size % 2 == 0 or size > MAX_FILTER_PIXELS:
+            column = word.argument_column + match.start(1)
+            raise NotationError(
+                text,
+                column,
+                f"filters cannot be {size}x{size}",
+                f"an odd size up to {MAX_FILTER_PIXELS}, so that padding keeps the image's size",
+            )
+        _check_width(text, word.argument_column + match.start(2), filters)
+        return Conv(size, filters, nonlinearity)
+
+    return rule
+
+
+def _fc(nonlinearity: str) -> Callable[[str, _Word], Layer]:
+    def rule(text: str, word: _Word) -> Layer:
+        if not re.fullmatch(r"\s*\d+\s*", word.argument or ""):
+            raise _argument_error(text, word, "(256): the number of neurons")
+        neurons = int(word.argument or "")
+        _check_width(text, word.argument_column, neurons)
+        return FC(neurons, nonlinearity)
+
+    return rule
+
+
+def _max_pool(text: str, word: _Word) -> Layer:
+    if word.argument is not None:
+        raise _argument_error(text, word, "no brackets: MaxPool is always 2x2, stride 2")
+    return MaxPool()
+
+
+def _dropout(text: str, word: _Word) -> Layer:
+    match = re.fullmatch(r"\s*(0?\.\d+|0)\s*", word.argument or "")
+    if not match:
+        raise _argument_error(
+            text, word, "(0.5): the probability of being dropped, from 0 to below 1"
+        )
+    return Dropout(float(match[1]))
+
+
+def _argument_error(text: str, word: _Word, expected: str) -> NotationError:
+    if word.argument is None:
+        return NotationError(
+            text, word.argument_column, f"{word.name} says nothing in brackets", expected
+        )
+    return NotationError(
+        text, word.argument_column, f"{word.name} cannot be '({word.argument})'", expected
+    )
+
+
+def _check_width(text: str, column: int, width: int) -> None:
+    if not 1 <= width <= MAX_WIDTH:
+        raise NotationError(text, column, f"{width} is out of range", f"1 to {MAX_WIDTH:,}")
+
+
+WORDS: dict[str, Callable[[str, _Word], Layer]] = {
+    **{f"Conv{nonlinearity}": _conv(nonlinearity) for nonlinearity in NONLINEARITIES},
+    "MaxPool": _max_pool,
+    **{f"FC{nonlinearity}": _fc(nonlinearity) for nonlinearity in NONLINEARITIES},
+    "FC": _fc(""),
+    "Dropout": _dropout,
+}
+"""Every word of the notation and what reads it."""
+
+_KNOWN = "one of " + ", ".join(WORDS)

@@ -1,0 +1,170 @@
+"""A parsed architecture: its layers, and what each one does to shapes and costs. No torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from math import prod
+from typing import NamedTuple
+
+from lilliput.errors import NotationError
+
+Shape = tuple[int, ...]
+"""(channels, height, width) of an image or a stack of feature maps; (neurons,) after a fully connected layer."""
+
+ARROW = " -> "
+NONLINEARITIES = ("ReLU", "LeakyReLU", "Tanh")
+
+
+class Layer(ABC):
+    """One word of the notation. ``str(layer)`` is the word as it is written."""
+
+    @abstractmethod
+    def output(self, shape: Shape) -> Shape:
+        """What comes out when ``shape`` goes in. Raises: ValueError when ``shape`` cannot go in."""
+
+    def parameters(self, shape: Shape) -> int:  # noqa: ARG002
+        """How many numbers the layer learns, biases included."""
+        return 0
+
+    def multiply_adds(self, shape: Shape) -> int:  # noqa: ARG002
+        """Multiplications with an addition for one image; biases, nonlinearities and pooling count nothing."""
+        return 0
+
+
+@dataclass(frozen=True)
+class Conv(Layer):
+    """``ConvReLU(F5-32)``: 32 filters of 5x5, padded so that the size stays, then the nonlinearity. Paper: Table 1."""
+
+    filter_pixels: int
+    filters: int
+    nonlinearity: str
+
+    def __str__(self) -> str:
+        return f"Conv{self.nonlinearity}(F{self.filter_pixels}-{self.filters})"
+
+    def output(self, shape: Shape) -> Shape:
+        _, height, width = _image(shape)
+        return (self.filters, height, width)
+
+    def parameters(self, shape: Shape) -> int:
+        return self.filters * (self.filter_pixels**2 * shape[0] + 1)
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return prod(self.output(shape)) * self.filter_pixels**2 * shape[0]
+
+
+@dataclass(frozen=True)
+class MaxPool(Layer):
+    """``MaxPool``: the largest of every 2x2 pixels, stride 2; an odd last row or column is left out. Paper: Table 1."""
+
+    def __str__(self) -> str:
+        return "MaxPool"
+
+    def output(self, shape: Shape) -> Shape:
+        channels, height, width = _image(shape)
+        if height < 2 or width < 2:
+            raise ValueError(f"nothing is left to pool: its input is {height}x{width} pixels")
+        return (channels, height // 2, width // 2)
+
+
+@dataclass(frozen=True)
+class FC(Layer):
+    """``FCReLU(256)``, ``FC(200)``: a fully connected layer; without a nonlinearity it may only come last."""
+
+    neurons: int
+    nonlinearity: str = ""
+
+    def __str__(self) -> str:
+        return f"FC{self.nonlinearity}({self.neurons})"
+
+    def output(self, shape: Shape) -> Shape:  # noqa: ARG002
+        return (self.neurons,)
+
+    def parameters(self, shape: Shape) -> int:
+        return self.neurons * (prod(shape) + 1)
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return self.neurons * prod(shape)
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """``Dropout(0.5)``: in training, each value becomes 0 with this probability. Paper: §4.4."""
+
+    rate: float
+
+    def __str__(self) -> str:
+        return f"Dropout({self.rate:g})"
+
+    def output(self, shape: Shape) -> Shape:
+        return shape
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An architecture: what happens to an image, layer by layer. ``str(plan)`` is its canonical notation."""
+
+    layers: tuple[Layer, ...]
+
+    def __str__(self) -> str:
+        return ARROW.join(map(str, self.layers))
+
+    def with_classes(self, classes: int) -> Plan:
+        """The same network for another number of classes: the last layer's neurons."""
+        last = self.layers[-1]
+        if not isinstance(last, FC):
+            raise TypeError(f"a plan ends with FC, not {last}")
+        return Plan((*self.layers[:-1], replace(last, neurons=classes)))
+
+    def with_dropout(self, rate: float) -> Plan:
+        """Dropout after every fully connected layer but the last; nothing changes for rate 0. Paper: §4.4."""
+        if rate == 0:
+            return self
+        layers: list[Layer] = []
+        for layer in self.layers:
+            layers.append(layer)
+            if isinstance(layer, FC) and layer is not self.layers[-1]:
+                layers.append(Dropout(rate))
+        return Plan(tuple(layers))
+
+
+class LayerTrace(NamedTuple):
+    """What one layer gives and costs for one image."""
+
+    layer: Layer
+    shape: Shape
+    parameters: int
+    multiply_adds: int
+
+
+def trace(plan: Plan, image: Shape = (3, 64, 64)) -> tuple[LayerTrace, ...]:
+    """Follow an image of shape (channels, height, width) through the plan, without torch.
+
+    Raises: NotationError pointing, in the canonical notation, at the layer that the image cannot pass.
+
+    >>> from lilliput.notation import parse
+    >>> [layer.shape for layer in trace(parse("ConvReLU(F5-16) -> MaxPool -> FC(200)"))]
+    [(16, 64, 64), (16, 32, 32), (200,)]
+    """
+    traces: list[LayerTrace] = []
+    shape = image
+    for number, layer in enumerate(plan.layers):
+        try:
+            output = layer.output(shape)
+        except ValueError as error:
+            column = sum(len(str(before)) + len(ARROW) for before in plan.layers[:number]) + 1
+            raise NotationError(
+                str(plan), column, f"{layer}: {error}", "a larger image or less pooling"
+            ) from error
+        traces.append(
+            LayerTrace(layer, output, layer.parameters(shape), layer.multiply_adds(shape))
+        )
+        shape = output
+    return tuple(traces)
+
+
+def _image(shape: Shape) -> tuple[int, int, int]:
+    if len(shape) != 3:
+        raise ValueError("it needs an image, but what comes in is already flat")
+    return shape[0], shape[1], shape[2]

@@ -1,0 +1,266 @@
+"""Everything tunable, on one page: TOML in, frozen typed objects out.
+
+Precedence: the defaults below < the recipe file < ``key=value`` on the command line. A key that is not here is refused,
+and the nearest one that is here is named.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from lilliput.errors import NotationError, RecipeError, did_you_mean
+from lilliput.notation import ZOO, Plan, parse
+
+Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """A frozen group of settings; unknown keys and values of another type are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class DataRecipe(Section):
+    """Which part of the pack is used."""
+
+    limit: int = Field(0, ge=0)
+    """At most this many training images, the same share of every class; 0 takes all."""
+    classes: int = Field(0, ge=0)
+    """This many of the classes, evenly spread over their sorted ids; 0 takes all."""
+    holdout: Share = 0.0
+    """This share of the training images is held out and validated on instead of the official val split."""
+
+
+class ModelRecipe(Section):
+    """The network."""
+
+    plan: str
+    """A name of the zoo (m1) or a notation; the last layer takes as many neurons as there are classes."""
+    dropout: Share = 0.0
+    """Probability of dropping a neuron of every fully connected layer but the last. Paper: §4.4, 0.4 to 0.6."""
+
+    @field_validator("plan")
+    @classmethod
+    def _readable(cls, plan: str) -> str:
+        if plan not in ZOO:
+            try:
+                parse(plan)
+            except NotationError as error:
+                hint = error.hint if "(" in plan or "->" in plan else did_you_mean(plan, ZOO)
+                raise ValueError(f"{error} ({hint})") from error
+        return plan
+
+    def network(self, classes: int) -> Plan:
+        """The plan for this many classes, with its dropout in place."""
+        text = ZOO[self.plan].notation if self.plan in ZOO else self.plan
+        return parse(text).with_classes(classes).with_dropout(self.dropout)
+
+
+class AugmentRecipe(Section):
+    """How training images are varied, each image by its own draw, in the order of these keys."""
+
+    crop_pixels: int = Field(0, ge=0, le=32)
+    """Mirror this many pixels outward at every edge, then cut the old size out at a random place."""
+    flip: bool = False
+    """Mirror left and right, every second image. Paper: §4.3."""
+    brightness: Share = 0.0
+    """Multiply the pixels by 1 - b to 1 + b."""
+    contrast: Share = 0.0
+    """Move the pixels away from or towards the image's mean grey by a factor of 1 - c to 1 + c."""
+    saturation: Share = 0.0
+    """Move the pixels away from or towards their grey by a factor of 1 - s to 1 + s."""
+    hue: float = Field(0.0, ge=0, le=0.5)
+    """Turn the colour wheel by up to this share of a full turn, either way."""
+
+
+class OptimizerRecipe(Section):
+    """How weights follow gradients."""
+
+    name: Literal["sgd"] = "sgd"
+    """Stochastic gradient descent. Paper: §3.2."""
+    learning_rate: Positive = 0.01
+    """The highest learning rate of the schedule, per step on the mean loss of a batch."""
+    momentum: Share = 0.9
+    """How much of the last step goes on."""
+    nesterov: bool = True
+    """Nesterov's form of momentum. Paper: §3.2."""
+    l2: NotNegative = 0.0
+    """The paper's lambda: lambda * ||W||^2 is added to the loss for every weight (not bias), so 2 * lambda * W to its
+    gradient. Other programs' weight decay is twice this. Paper: §4.4."""
+
+
+class ScheduleRecipe(Section):
+    """How the learning rate moves."""
+
+    name: Literal["step", "cosine", "one-cycle", "constant"] = "step"
+    """step: the paper's; cosine: half a cosine to 0; one-cycle: a straight rise, then a straight fall to 0."""
+    factor: float = Field(0.85, gt=0, le=1)
+    """step: what the rate is multiplied by. Paper: §5.1."""
+    every_epochs: int = Field(10, ge=1)
+    """step: after how many epochs each time. Paper: §5.1."""
+    warmup: Share = 0.2
+    """one-cycle: the share of the training in which the rate rises."""
+
+
+class TrainingRecipe(Section):
+    """How long, in what portions, on what arithmetic."""
+
+    epochs: int = Field(ge=1)
+    """How often every training image is seen."""
+    batch_images: int = Field(ge=1)
+    """Images per optimizer step."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto times a few steps of each at the start and takes the faster; bf16 keeps the weights in fp32."""
+    memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
+    """How pixels lie in memory; auto decides by the same timing."""
+    checkpoint_seconds: NotNegative = 120.0
+    """Within an epoch, save a checkpoint this often; one is always saved at its end. Whichever the clock chooses, a
+    resumed run ends with the same weights."""
+
+
+class EvaluationRecipe(Section):
+    """How a trained network is asked."""
+
+    views: tuple[Literal["plain", "flip"], ...] = Field(("plain",), min_length=1, strict=False)
+    """The versions of an image whose probabilities are averaged."""
+
+
+class Recipe(Section):
+    """One training, completely described."""
+
+    name: str = Field(min_length=1, max_length=100)
+    """What the run is called."""
+    seed: int = Field(1, ge=0, lt=2**63)
+    """Everything random follows from it."""
+    data: DataRecipe = DataRecipe()
+    model: ModelRecipe
+    augment: AugmentRecipe = AugmentRecipe()
+    optimizer: OptimizerRecipe = OptimizerRecipe()
+    schedule: ScheduleRecipe = ScheduleRecipe()
+    training: TrainingRecipe
+    evaluation: EvaluationRecipe = EvaluationRecipe()
+
+    def to_toml(self) -> str:
+        """The whole recipe, defaults included, as TOML that :func:`load_recipe` reads back."""
+        return tomli_w.dumps(self.model_dump(mode="json"))
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """The recipes that come along: name to file, sorted by name."""
+    folder = Path(str(files("lilliput") / "recipes"))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """A shipped recipe by name, or one from a TOML file, changed by ``"section.key=value"`` overrides.
+
+    Raises: RecipeError naming the key, its value and the nearest right one.
+    """
+    path, values = _read(name_or_path)
+    for override in overrides:
+        _apply(values, override)
+    return _check(values, str(path))
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What two recipes (as nested tables) do not share: ``"training.epochs: 2, now 3"``."""
+    before, after = dict(_flat(old)), dict(_flat(new))
+    keys = list(dict.fromkeys([*before, *after]))
+    return [
+        f"{key}: {before.get(key, 'absent')}, now {after.get(key, 'absent')}"
+        for key in keys
+        if before.get(key) != after.get(key)
+    ]
+
+
+def _read(name_or_path: str | Path) -> tuple[Path, dict[str, Any]]:
+    shipped = shipped_recipes()
+    path = shipped.get(str(name_or_path), Path(name_or_path))
+    if not path.is_file():
+        hint = did_you_mean(str(name_or_path), shipped)
+        raise RecipeError(
+            f"there is no recipe '{name_or_path}'", f"{hint} or give the path of a TOML file"
+        )
+    try:
+        return path, tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RecipeError(
+            f"{path} is not TOML: {error}", "see docs/recipes.md for what a recipe looks like"
+        ) from error
+    except OSError as error:
+        raise RecipeError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    path = key.strip().split(".")
+    if not equals or not all(path):
+        raise RecipeError(
+            f"'{override}' is not a change to a recipe",
+            "write it as section.key=value, such as training.epochs=3",
+        )
+    table = values
+    for part in path[:-1]:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise RecipeError(f"'{key}' is not a key: '{part}' holds a value")
+    table[path[-1]] = _value(text.strip())
+
+
+def _value(text: str) -> Any:
+    """What the text is in TOML; what is not TOML is a string, so that ``model.plan=m1`` needs no quotes."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"] if "\n" not in text else text
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return text
+
+
+def _check(values: dict[str, Any], where: str) -> Recipe:
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        problems = [_explain(dict(problem)) for problem in error.errors()]
+        message = "\n  ".join([f"recipe {where}:", *(text for text, _ in problems)])
+        raise RecipeError(message, next((hint for _, hint in problems if hint), "")) from error
+
+
+def _explain(problem: dict[str, Any]) -> tuple[str, str]:
+    """One line for people, and a hint."""
+    location = [part for part in problem["loc"] if isinstance(part, str)]
+    key = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        known = [name for name, _ in _keys(Recipe)]
+        sections = [name.rpartition(".")[0] for name in known]
+        return f"unknown key '{key}'", did_you_mean(
+            key, [*known, *dict.fromkeys(filter(None, sections))]
+        )
+    if problem["type"] == "missing":
+        return f"'{key}' is missing", ""
+    reason = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{key} = {problem['input']!r}: {reason}", ""
+
+
+def _keys(section: type[Section], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every key of the page by its dotted name."""
+    for name, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from _keys(field.annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", field
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

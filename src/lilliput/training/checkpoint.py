@@ -1,0 +1,101 @@
+"""Checkpoints: the whole state of a training in one file that is either whole or absent.
+
+``checkpoints/<epoch>-<step>-<first 16 digits of its SHA-256>.safetensors`` holds the state that begins at this step. The two
+newest are kept. A damaged one is passed over for the one before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from lilliput.errors import RunError
+from lilliput.results.atomic import write_bytes
+from lilliput.results.history import Epoch
+from lilliput.training.loop import TrainingState
+from lilliput.training.weights import read_tensors, to_bytes
+
+KEPT = 2
+_NAME = re.compile(r"(\d+)-(\d+)-([0-9a-f]{16})\.safetensors")
+
+
+def save_checkpoint(folder: Path, state: TrainingState) -> Path:
+    """Save a state; older checkpoints but the newest two go. Raises: StorageError, and then nothing has changed."""
+    tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
+    for number, values in state.optimizer.state_dict()["state"].items():
+        for name, value in values.items():
+            if isinstance(value, torch.Tensor):
+                tensors[f"optimizer.{number}.{name}"] = value
+    tensors["sums"] = state.sums
+    facts = {
+        "epoch": state.epoch,
+        "step": state.step,
+        "seconds": state.seconds,
+        "history": [asdict(epoch) for epoch in state.history],
+    }
+    content = to_bytes(tensors, {"state": json.dumps(facts)})
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    path = folder / f"{state.epoch:05d}-{state.step:08d}-{digest}.safetensors"
+    write_bytes(path, content)
+    for old in _newest_first(folder)[KEPT:]:
+        with suppress(OSError):
+            old.unlink()
+    return path
+
+
+def load_checkpoint(folder: Path, state: TrainingState) -> list[str]:
+    """Bring ``state`` to the newest whole checkpoint, if there is any. Gives a line for every damaged one passed over.
+
+    Raises: RunError when there are checkpoints and none is whole, or when one belongs to another network.
+    """
+    passed_over = []
+    for path in _newest_first(folder):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        match = _NAME.fullmatch(path.name)
+        if match and digest == match[3]:
+            _restore(path, state)
+            return passed_over
+        passed_over.append(f"checkpoint {path.name} is damaged; going back to the one before")
+    if passed_over:
+        raise RunError(
+            f"no checkpoint in {folder} is whole",
+            "train again without --resume, into another --run",
+        )
+    return passed_over
+
+
+def _restore(path: Path, state: TrainingState) -> None:
+    tensors, metadata = read_tensors(path)
+    facts = json.loads(metadata["state"])
+    model = {
+        name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")
+    }
+    try:
+        state.model.load_state_dict(model)
+    except RuntimeError as error:
+        raise RunError(f"{path} belongs to another network: {error}") from error
+    optimizer = state.optimizer.state_dict()
+    parameters = [p for group in state.optimizer.param_groups for p in group["params"]]
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer."):
+            _, number, key = name.split(".")
+            # In its parameter's memory format, so that the next steps run as fast as before.
+            like = parameters[int(number)]
+            value = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+            optimizer["state"].setdefault(int(number), {})[key] = value
+    state.optimizer.load_state_dict(optimizer)
+    state.sums.copy_(tensors["sums"])
+    state.epoch, state.step, state.seconds = facts["epoch"], facts["step"], facts["seconds"]
+    state.history[:] = [Epoch(**epoch) for epoch in facts["history"]]
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted((p for p in folder.iterdir() if _NAME.fullmatch(p.name)), reverse=True)

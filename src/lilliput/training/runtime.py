@@ -1,0 +1,157 @@
+"""What a training runs on: device, precision, memory format, threads; chosen by timing a few steps where it is open."""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from lilliput.errors import RunError, UsageError, did_you_mean
+from lilliput.recipe import TrainingRecipe
+
+FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+PROBE_STEPS = 3
+# Another arithmetic must be clearly faster than the plain one before it is taken: timings on a busy machine scatter.
+CLEARLY_FASTER = 1.15
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """``precision`` fp32 or bf16, ``memory_format`` contiguous or channels_last, ``timings`` milliseconds of a probed step."""
+
+    device: str
+    precision: str
+    memory_format: str
+    threads: int
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def torch_device(self) -> torch.device:
+        """The device as torch knows it."""
+        return torch.device(self.device)
+
+    def place(self, model: nn.Module) -> nn.Module:
+        """The model on this device, in this memory format."""
+        return model.to(self.torch_device).to(memory_format=FORMATS[self.memory_format])
+
+    def arrange(self, images: Tensor) -> Tensor:
+        """Images [b,3,h,w] in this memory format; no copy where they are in it already."""
+        return images.contiguous(memory_format=FORMATS[self.memory_format])
+
+    def autocast(self) -> torch.autocast:
+        """The arithmetic of a forward pass: with bf16, convolutions and products round to it, weights stay fp32."""
+        return torch.autocast(
+            self.torch_device.type, torch.bfloat16, enabled=self.precision == "bf16"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in a run's ``environment.json``."""
+        return asdict(self)
+
+
+def find_device(name: str) -> str:
+    """A device that is there: ``auto`` takes CUDA, then MPS, then the CPU. Raises: UsageError."""
+    present = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if name == "auto":
+        return next(kind for kind in ("cuda", "mps", "cpu") if present[kind])
+    kind, _, number = name.partition(":")
+    if kind not in present or (number and not number.isdecimal()):
+        raise UsageError(f"there is no device '{name}'", did_you_mean(name, ["auto", *present]))
+    if not present[kind] or (kind == "cuda" and int(number or 0) >= torch.cuda.device_count()):
+        here = ", ".join(kind for kind, there in present.items() if there)
+        raise UsageError(f"this machine has no device '{name}'", f"it has: {here}")
+    return name
+
+
+def recorded_runtime(recorded: dict[str, Any], device: str) -> Runtime:
+    """The runtime a run began with, to go on exactly as it did. Raises: RunError, UsageError."""
+    try:
+        runtime = Runtime(**{**recorded, "timings": {}})
+    except TypeError as error:
+        raise RunError(
+            "the run's environment.json does not say what it ran on", "train again"
+        ) from error
+    if device != "auto" and find_device(device) != runtime.device:
+        raise RunError(
+            f"the run began on {runtime.device}, not on {device}", "resume it where it began"
+        )
+    find_device(runtime.device)
+    if runtime.device == "cpu" and runtime.threads != torch.get_num_threads():
+        torch.set_num_threads(runtime.threads)  # sums are rounded in another order by other threads
+    return runtime
+
+
+def choose_runtime(
+    recipe: TrainingRecipe, device: str, model: nn.Module, images: Tensor, targets: Tensor
+) -> Runtime:
+    """What a recipe asks for; what it leaves open goes to the faster, timed on copies of ``model``.
+
+    images: uint8[b,3,h,w]; targets: float32[b,k]. The model itself is left alone.
+    """
+    plain = Runtime(find_device(device), "fp32", "contiguous", torch.get_num_threads())
+    precisions = ["fp32", "bf16"] if recipe.precision == "auto" else [recipe.precision]
+    formats = list(FORMATS) if recipe.memory_format == "auto" else [recipe.memory_format]
+    candidates = [replace(plain, precision=p, memory_format=f) for p in precisions for f in formats]
+    if len(candidates) == 1:
+        return candidates[0]
+    timings = _time_alternately([_stepper(one, model, images, targets) for one in candidates])
+    chosen = _pick(candidates, timings)
+    names = [f"{one.precision} {one.memory_format}" for one in candidates]
+    return replace(chosen, timings=dict(zip(names, timings, strict=True)))
+
+
+def _pick(candidates: list[Runtime], timings: list[float]) -> Runtime:
+    """The first candidate, unless another is clearly faster; among those, the fastest."""
+    fastest = min(range(len(candidates)), key=timings.__getitem__)
+    return candidates[fastest if timings[fastest] * CLEARLY_FASTER < timings[0] else 0]
+
+
+def _stepper(
+    runtime: Runtime, model: nn.Module, images: Tensor, targets: Tensor
+) -> Callable[[], None]:
+    trial = runtime.place(copy.deepcopy(model)).train()
+    device = runtime.torch_device
+    images, targets = images.to(device), targets.to(device)
+
+    def step() -> None:
+        with runtime.autocast():
+            loss = cross_entropy(trial(runtime.arrange(images)), targets)
+        loss.backward()
+        trial.zero_grad(set_to_none=True)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    return step
+
+
+def _time_alternately(steps: list[Callable[[], None]]) -> list[float]:
+    """Milliseconds of each step: the median of a few rounds in which they take turns, after one round to warm up.
+
+    A step that is hopelessly slower than the best in the warm-up is not timed again.
+    """
+    first = [_milliseconds(step) for step in steps]
+    best = min(first)
+    times: list[list[float]] = [[] if one < 5 * best else [one] for one in first]
+    slow = [bool(one) for one in times]
+    for _ in range(PROBE_STEPS):
+        for step, measured, hopeless in zip(steps, times, slow, strict=True):
+            if not hopeless:
+                measured.append(_milliseconds(step))
+    return [round(statistics.median(measured), 2) for measured in times]
+
+
+def _milliseconds(step: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    step()
+    return (time.perf_counter() - started) * 1000
