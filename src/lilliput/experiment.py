@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from lilliput.data.batches import Batches, to_device
 from lilliput.data.pack import Pack
 from lilliput.data.selection import DataSet, Selection, select, select_split
 from lilliput.data.statistics import empty_statistics, image_size, pixel_statistics
-from lilliput.errors import LilliputError, RunError
+from lilliput.errors import LilliputError, RunError, StorageError
 from lilliput.models.build import build_model
 from lilliput.models.predict import predict
 from lilliput.notation import parse
@@ -28,9 +29,9 @@ from lilliput.results.predictions import Predictions
 from lilliput.results.run import Run
 from lilliput.training.checkpoint import load_checkpoint, save_checkpoint
 from lilliput.training.environment import describe_environment
-from lilliput.training.loop import Step, TrainingState, Validate, fit
+from lilliput.training.loop import Step, TrainingState, Validate, check_finite, fit
 from lilliput.training.optimizer import make_optimizer
-from lilliput.training.runtime import Runtime, choose_runtime, recorded_runtime
+from lilliput.training.runtime import Runtime, choose_runtime, recorded_runtime, runtime_here
 from lilliput.training.weights import read_tensors, write_tensors
 
 __all__ = ["Runtime", "Step", "evaluate_run", "load_model", "run_experiment", "run_steps"]
@@ -43,8 +44,8 @@ def run_experiment(
 ) -> Run:
     """Train a recipe on a pack to the end and leave everything about it in ``folder``.
 
-    With ``resume`` an unfinished run in ``folder`` goes on where it stopped; on the same machine the result is the same,
-    bit for bit, as if it had never stopped.
+    With ``resume`` an unfinished run in ``folder`` goes on where it stopped; on the same machine the result is the
+    same, bit for bit, as if it had never stopped.
     Raises: LilliputError of every kind.
     """
     for _ in run_steps(recipe, pack, folder, device=device, resume=resume):
@@ -65,9 +66,9 @@ def run_steps(
 
     Whoever leaves the loop early leaves a checkpoint behind. ``command`` is what the run says it was started by.
     """
+    run = _open_to_resume(folder, recipe, pack) if resume else None
     dataset = select(pack, recipe.data, recipe.seed)
     model = _new_model(recipe, dataset)
-    run = _open_to_resume(folder, recipe, pack) if resume else None
     if run:
         runtime = recorded_runtime(run.environment.get("runtime", {}), device)
     else:
@@ -81,8 +82,9 @@ def run_steps(
         make_optimizer(model, recipe.optimizer),
         torch.zeros(2, dtype=torch.float64, device=runtime.device),
     )
-    for line in load_checkpoint(run.checkpoints_path, state) if resume else []:
-        run.log(line)
+    if resume and not run.is_finished:
+        for line in load_checkpoint(run.checkpoints_path, state):
+            run.log(line)
     yield runtime
     if not run.is_finished:
         yield from _train(run, state, dataset, recipe, runtime)
@@ -96,6 +98,13 @@ def _train(
     batches = _batches(recipe, dataset, runtime.torch_device)
     validate = _validation(dataset.validation, recipe, runtime)
     saved = time.monotonic()
+
+    def save() -> None:
+        nonlocal saved
+        check_finite(state, recipe)
+        save_checkpoint(run.checkpoints_path, state)
+        saved = time.monotonic()
+
     try:
         for event in fit(state, batches, validate, recipe, runtime):
             if isinstance(event, Epoch):
@@ -105,14 +114,14 @@ def _train(
                 isinstance(event, Epoch)
                 or time.monotonic() - saved > recipe.training.checkpoint_seconds
             ):
-                save_checkpoint(run.checkpoints_path, state)
-                saved = time.monotonic()
+                save()
             yield event
     except GeneratorExit:
-        save_checkpoint(run.checkpoints_path, state)
+        save()
         raise
     except LilliputError as error:
-        run.log(f"stopped: {error}")
+        with suppress(StorageError):  # a full disk is what the error may be about
+            run.log(f"stopped: {error}")
         raise
 
 
@@ -142,7 +151,7 @@ def evaluate_run(
     Raises: RunError when the pack has other classes, another size or no such split.
     """
     recipe = load_recipe(run.recipe_path)
-    runtime = recorded_runtime(run.environment.get("runtime", {}), "auto")
+    runtime = runtime_here(run.environment.get("runtime", {}))
     selection = _selection_of(run, recipe, pack, split)
     asked = recipe.evaluation.views if views is None else tuple(views)
     predictions = _predict(runtime.place(load_model(run)), selection, asked, runtime)
@@ -165,7 +174,7 @@ def load_model(run: Run) -> nn.Sequential:
         height, width = json.loads(metadata["image_size"])
         model = build_model(parse(metadata["plan"]), *empty_statistics(height, width))
         model.load_state_dict(tensors)
-    except (KeyError, ValueError, RuntimeError, LilliputError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, LilliputError) as error:
         raise RunError(
             f"{run.weights_path} does not hold a network: {error}", "train again"
         ) from error
@@ -180,8 +189,12 @@ def _selection_of(run: Run, recipe: Recipe, pack: Pack, split: str) -> Selection
             "name the data it was trained on",
         )
     if split == "heldout" and recipe.data.holdout:
-        dataset = select(pack, recipe.data, recipe.seed)
-        selection = dataset.validation
+        if run.environment.get("data", {}).get("fingerprint") != pack.fingerprint:
+            raise RunError(
+                f"{pack.path} is not the data {run.name} held images out of",
+                "name the data it was trained on",
+            )
+        selection = select(pack, recipe.data, recipe.seed).validation
     elif split in pack:
         place = {one.id: number for number, one in enumerate(pack.classes)}
         selection = select_split(pack, split, np.array([place[id] for id in ids]))

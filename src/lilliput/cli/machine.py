@@ -14,14 +14,15 @@ def describe_machine() -> dict[str, str]:
     import torch
 
     import lilliput
+    from lilliput.training.environment import memory_bytes, processor, usable_cores
 
     versions = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
     return {
         "lilliput": lilliput.__version__,
         "python": f"{platform.python_version()} ({platform.system()} {platform.machine()})",
         "packages": versions,
-        "processor": f"{_processor()}, {_usable_cores()} of {os.cpu_count()} cores usable",
-        "memory": _memory(),
+        "processor": f"{processor()}, {usable_cores()} of {os.cpu_count()} cores usable",
+        "memory": _memory(memory_bytes()),
         "devices": ", ".join(_devices()),
         "threads": f"{torch.get_num_threads()}",
         "bf16": _bf16(),
@@ -36,30 +37,8 @@ def _version(package: str) -> str:
         return "missing"
 
 
-def _usable_cores() -> int:
-    # What this process may use can be less than what the machine has: containers, taskset.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            names = [
-                line.partition(":")[2].strip() for line in file if line.startswith("model name")
-            ]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def _memory() -> str:
-    try:
-        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return "unknown"
-    return f"{size / 2**30:.1f} GiB"
+def _memory(size: int | None) -> str:
+    return "unknown" if size is None else f"{size / 2**30:.1f} GiB"
 
 
 def _devices() -> list[str]:

@@ -56,11 +56,14 @@ def train(
         from lilliput.experiment import run_steps  # last: PyTorch takes seconds to load
 
         note(f"training {loaded.name} into {folder}")
-        events = run_steps(loaded, pack, folder, device=device, resume=resume)
+        words = ["lilliput", "train", recipe, *overrides, "--data", data, "--run", str(folder)]
+        words += [] if device == "auto" else ["--device", device]
+        events = run_steps(
+            loaded, pack, folder, device=device, resume=resume, command=shlex.join(words)
+        )
         stop = watch(events, epochs=loaded.training.epochs, title=loaded.name)
     if stop:
-        again = ["train", recipe, *overrides, "--data", data, "--run", str(folder), "--resume"]
-        raise _interrupted(stop, shlex.join(["lilliput", *again]))
+        raise _interrupted(stop, shlex.join([*words, "--resume"]))
     finished = Run.open(folder)
     answer(_summary(finished), _facts(finished), as_json=json)
 

@@ -1,7 +1,7 @@
 """Augmentations: whole batches at once, every image by its own draw, on the device.
 
-Each takes a batch and the step's draws and gives a new batch of the same shape. Paper: §4.3 mirroring; §7 colour jitter and
-random cropping.
+Each takes a batch and the step's draws and gives a new batch of the same shape. Paper: §4.3 mirroring; §7 colour jitter
+and random cropping.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def crop(batch: Batch, draws: Draws, *, pixels: int) -> Batch:
     if pixels >= min(height, width):
         raise ValueError(f"cannot reflect {pixels} pixels of an image of {height}x{width}")
     padded = _reflect(images.permute(0, 2, 3, 1), pixels)
-    # Every window of the padded image, as a view: [b, offset y, offset x, h, w, 3]; indexing copies one window per image.
+    # Every window of the padded image, as a view [b, offset y, offset x, h, w, 3]; indexing copies one per image.
     image, row, column, channel = padded.stride()
     places = 2 * pixels + 1
     windows = padded.as_strided(

@@ -1,7 +1,7 @@
 """Batches: which images come when, and their way from the pack to the device.
 
-The order is a pure function of (seed, epoch); what an augmentation draws is a pure function of (seed, epoch, step). So the
-whole state of the input is three integers: a training goes on exactly where it stopped.
+The order is a pure function of (seed, epoch); what an augmentation draws is a pure function of (seed, epoch, step). So
+the whole state of the input is three integers: a training goes on exactly where it stopped.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ _SMALLEST_SCALE = 1 / 255  # a feature that never changes would otherwise be div
 
 
 class PixelStatistics(NamedTuple):
-    """For pixels in 0..1: ``mean`` float32[3,h,w] and ``scale`` float32[3,h,w], the standard deviation of each feature."""
+    """For pixels in 0..1, of every feature: ``mean`` float32[3,h,w], and ``scale`` float32[3,h,w], the deviation."""
 
     mean: Tensor
     scale: Tensor

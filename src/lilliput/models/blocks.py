@@ -16,7 +16,10 @@ LEAKY_SLOPE = (
 
 
 class Standardize(nn.Module):
-    """Takes uint8 in 0..255 or float in 0..1, both [b,3,h,w]; subtracts the mean image, divides by the scale. Paper: §4.3."""
+    """Subtracts the mean image and divides by the scale. Paper: §4.3.
+
+    Takes images [b,3,h,w], uint8 in 0..255 or float in 0..1.
+    """
 
     mean: Tensor
     scale: Tensor
@@ -65,7 +68,7 @@ def _conv(layer: Conv, shape: Shape) -> list[nn.Module]:
     return [convolution, NONLINEARITIES[layer.nonlinearity]()]
 
 
-def _max_pool(layer: MaxPool, shape: Shape) -> list[nn.Module]:  # noqa: ARG001
+def _max_pool(layer: MaxPool, shape: Shape) -> list[nn.Module]:
     return [nn.MaxPool2d(2)]
 
 
@@ -77,7 +80,7 @@ def _fc(layer: FC, shape: Shape) -> list[nn.Module]:
     return modules
 
 
-def _dropout(layer: Dropout, shape: Shape) -> list[nn.Module]:  # noqa: ARG001
+def _dropout(layer: Dropout, shape: Shape) -> list[nn.Module]:
     return [SeededDropout(layer.rate)]
 
 

@@ -22,9 +22,11 @@ def build_model(plan: Plan, mean: Tensor, scale: Tensor, *, seed: int = 0) -> nn
     """
     modules: list[nn.Module] = [Standardize(mean, scale)]
     shape = tuple(mean.shape)
-    for layer in trace(plan, shape):
-        modules += BLOCKS[type(layer.layer)](layer.layer, shape)
-        shape = layer.shape
+    # torch's layers draw weights of their own when they are made; the caller's random numbers stay as they were.
+    with torch.random.fork_rng(devices=[]):
+        for layer in trace(plan, shape):
+            modules += BLOCKS[type(layer.layer)](layer.layer, shape)
+            shape = layer.shape
     model = nn.Sequential(*pool_first(modules))
     _draw_weights(model, seed)
     return model
@@ -33,8 +35,8 @@ def build_model(plan: Plan, mean: Tensor, scale: Tensor, *, seed: int = 0) -> nn
 def pool_first(modules: Sequence[nn.Module]) -> list[nn.Module]:
     """Swap every nonlinearity with the pooling behind it.
 
-    The largest of rising values is the value of the largest, so the outputs are the same, and the nonlinearity has a quarter of
-    the values to work on.
+    The largest of rising values is the value of the largest, so the outputs are the same, and the nonlinearity has a
+    quarter of the values to work on.
     """
     modules = list(modules)
     for place in range(len(modules) - 1):

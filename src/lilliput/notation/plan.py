@@ -23,11 +23,11 @@ class Layer(ABC):
     def output(self, shape: Shape) -> Shape:
         """What comes out when ``shape`` goes in. Raises: ValueError when ``shape`` cannot go in."""
 
-    def parameters(self, shape: Shape) -> int:  # noqa: ARG002
+    def parameters(self, shape: Shape) -> int:
         """How many numbers the layer learns, biases included."""
         return 0
 
-    def multiply_adds(self, shape: Shape) -> int:  # noqa: ARG002
+    def multiply_adds(self, shape: Shape) -> int:
         """Multiplications with an addition for one image; biases, nonlinearities and pooling count nothing."""
         return 0
 
@@ -78,7 +78,7 @@ class FC(Layer):
     def __str__(self) -> str:
         return f"FC{self.nonlinearity}({self.neurons})"
 
-    def output(self, shape: Shape) -> Shape:  # noqa: ARG002
+    def output(self, shape: Shape) -> Shape:
         return (self.neurons,)
 
     def parameters(self, shape: Shape) -> int:

@@ -1,7 +1,7 @@
 """Checkpoints: the whole state of a training in one file that is either whole or absent.
 
-``checkpoints/<epoch>-<step>-<first 16 digits of its SHA-256>.safetensors`` holds the state that begins at this step. The two
-newest are kept. A damaged one is passed over for the one before.
+``checkpoints/<epoch>-<step>-<first 16 digits of its SHA-256>.safetensors`` holds the state that begins at this step.
+The two newest are kept. A damaged one is passed over for the one before.
 """
 
 from __future__ import annotations
@@ -40,8 +40,7 @@ def save_checkpoint(folder: Path, state: TrainingState) -> Path:
         "history": [asdict(epoch) for epoch in state.history],
     }
     content = to_bytes(tensors, {"state": json.dumps(facts)})
-    digest = hashlib.sha256(content).hexdigest()[:16]
-    path = folder / f"{state.epoch:05d}-{state.step:08d}-{digest}.safetensors"
+    path = folder / f"{state.epoch:05d}-{state.step:08d}-{_digest(content)}.safetensors"
     write_bytes(path, content)
     for old in _newest_first(folder)[KEPT:]:
         with suppress(OSError):
@@ -50,24 +49,43 @@ def save_checkpoint(folder: Path, state: TrainingState) -> Path:
 
 
 def load_checkpoint(folder: Path, state: TrainingState) -> list[str]:
-    """Bring ``state`` to the newest whole checkpoint, if there is any. Gives a line for every damaged one passed over.
+    """Bring ``state`` to the newest whole checkpoint, if there is any. Gives a line for every damaged one passed over;
+    those are removed, for they hold nothing to go back to.
 
     Raises: RunError when there are checkpoints and none is whole, or when one belongs to another network.
     """
-    passed_over = []
+    damaged: list[Path] = []
     for path in _newest_first(folder):
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-        match = _NAME.fullmatch(path.name)
-        if match and digest == match[3]:
+        if _is_whole(path):
             _restore(path, state)
-            return passed_over
-        passed_over.append(f"checkpoint {path.name} is damaged; going back to the one before")
-    if passed_over:
+            _clear_away(folder, damaged)
+            return [f"checkpoint {one.name} is damaged; it was passed over" for one in damaged]
+        damaged.append(path)
+    if damaged:
         raise RunError(
             f"no checkpoint in {folder} is whole",
             "train again without --resume, into another --run",
         )
-    return passed_over
+    return []
+
+
+def _is_whole(path: Path) -> bool:
+    match = _NAME.fullmatch(path.name)
+    try:
+        return match is not None and _digest(path.read_bytes()) == match[3]
+    except OSError:
+        return False
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _clear_away(folder: Path, damaged: list[Path]) -> None:
+    """Remove what must not count among the newest, and what a killed process left half-written."""
+    for path in [*damaged, *folder.glob(".*.partial")]:
+        with suppress(OSError):
+            path.unlink()
 
 
 def _restore(path: Path, state: TrainingState) -> None:

@@ -1,4 +1,7 @@
-"""The loop: ``fit`` is a generator of what happens, so recording, progress and stopping are lines of the caller's ``for``."""
+"""The loop: ``fit`` is a generator of what happens.
+
+Recording, progress and stopping are lines of the caller's ``for``.
+"""
 
 from __future__ import annotations
 
@@ -42,8 +45,8 @@ class Step:
 class TrainingState:
     """Everything that changes while training; saved and restored, it goes on as if nothing had happened.
 
-    ``epoch`` (from 1) and ``step`` say what comes next. ``sums`` float64[2] are the loss and the number of images right, summed
-    over the epoch so far. ``seconds`` is the training time of the epoch so far.
+    ``epoch`` (from 1) and ``step`` say what comes next. ``sums`` float64[2] are the loss and how many images are right,
+    summed over the epoch so far. ``seconds`` is the training time of the epoch so far.
     """
 
     model: nn.Module
@@ -73,31 +76,35 @@ def train_step(model: nn.Module, batch: Batch, optimizer: Optimizer, runtime: Ru
 def fit(
     state: TrainingState, batches: Batches, validate: Validate, recipe: Recipe, runtime: Runtime
 ) -> Iterator[Step | Epoch]:
-    """Train from where ``state`` stands to the recipe's last epoch: a Step after every step, an Epoch after every epoch.
+    """Train from where ``state`` stands to the recipe's last epoch: a Step after each step, an Epoch after each epoch.
 
     Whenever it hands something out, ``state`` is complete, so the caller may save it and leave.
-    Raises: TrainingError when the loss is no longer a number.
+    Raises: TrainingError when the loss or a weight is no longer a number; that is asked now and then and before every Epoch.
     """
     steps = len(batches)
     while state.epoch <= recipe.training.epochs:
         state.model.train()
         started = time.perf_counter() - state.seconds
         for batch in batches.epoch(state.epoch, state.step):
-            rate = recipe.optimizer.learning_rate * learning_rate_factor(
-                recipe.schedule, state.epoch - 1 + state.step / steps, recipe.training.epochs
-            )
             for group in state.optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = _rate(recipe, state.epoch, state.step, steps)
             seed_dropout(state.model, step_seed(recipe.seed, state.epoch, state.step))
             state.sums += train_step(state.model, batch, state.optimizer, runtime)
             state.step += 1
             if state.step % LOSS_CHECK_STEPS == 0 or state.step == steps:
-                _check_loss(state, recipe)
+                check_finite(state, recipe)
             state.seconds = time.perf_counter() - started
             paused = time.perf_counter()
             yield Step(state.epoch, state.step, steps, len(batch.images))
             started += time.perf_counter() - paused  # what the caller does is not training
-        yield _finish_epoch(state, batches, validate, rate)
+        # Asked for anew: a training resumed behind an epoch's last step has taken no step here.
+        yield _finish_epoch(state, batches, validate, _rate(recipe, state.epoch, steps - 1, steps))
+
+
+def _rate(recipe: Recipe, epoch: int, step: int, steps: int) -> float:
+    progress = epoch - 1 + step / steps
+    factor = learning_rate_factor(recipe.schedule, progress, recipe.training.epochs)
+    return recipe.optimizer.learning_rate * factor
 
 
 def _finish_epoch(state: TrainingState, batches: Batches, validate: Validate, rate: float) -> Epoch:
@@ -121,12 +128,21 @@ def _finish_epoch(state: TrainingState, batches: Batches, validate: Validate, ra
     return epoch
 
 
-def _check_loss(state: TrainingState, recipe: Recipe) -> None:
-    if math.isfinite(state.sums[0].item()):
+def check_finite(state: TrainingState, recipe: Recipe) -> None:
+    """Whoever saves a state asks this first, so that what is saved can be gone on with.
+
+    Raises: TrainingError when the loss, or any weight, is no longer a number; a step can spoil the weights after a fine loss.
+    """
+    if not math.isfinite(state.sums[0].item()):
+        broken = "the loss is no longer a number"
+    elif not all(bool(weights.isfinite().all()) for weights in state.model.parameters()):
+        broken = "the network's weights are no longer numbers"
+    else:
         return
     raise TrainingError(
-        f"the loss is no longer a number: epoch {state.epoch}, step {state.step} at the latest, seed {recipe.seed}",
-        f"the last checkpoint before it is kept; try a lower rate: optimizer.learning_rate={recipe.optimizer.learning_rate / 3:.2g}",
+        f"{broken}: epoch {state.epoch}, step {state.step} at the latest, seed {recipe.seed}",
+        "the last checkpoint before it is kept; try a lower rate: "
+        f"optimizer.learning_rate={recipe.optimizer.learning_rate / 3:.2g}",
     )
 
 

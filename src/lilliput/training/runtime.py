@@ -24,7 +24,10 @@ CLEARLY_FASTER = 1.15
 
 @dataclass(frozen=True)
 class Runtime:
-    """``precision`` fp32 or bf16, ``memory_format`` contiguous or channels_last, ``timings`` milliseconds of a probed step."""
+    """Where and how: ``precision`` fp32 or bf16, ``memory_format`` contiguous or channels_last.
+
+    ``timings`` are the milliseconds of a step in each of the ways that were tried.
+    """
 
     device: str
     precision: str
@@ -39,7 +42,9 @@ class Runtime:
 
     def place(self, model: nn.Module) -> nn.Module:
         """The model on this device, in this memory format."""
-        return model.to(self.torch_device).to(memory_format=FORMATS[self.memory_format])
+        model = model.to(self.torch_device)
+        # torch's own signatures forget the form of Module.to that takes a memory format alone.
+        return model.to(memory_format=FORMATS[self.memory_format])  # pyrefly: ignore
 
     def arrange(self, images: Tensor) -> Tensor:
         """Images [b,3,h,w] in this memory format; no copy where they are in it already."""
@@ -77,8 +82,13 @@ def find_device(name: str) -> str:
 def recorded_runtime(recorded: dict[str, Any], device: str) -> Runtime:
     """The runtime a run began with, to go on exactly as it did. Raises: RunError, UsageError."""
     try:
-        runtime = Runtime(**{**recorded, "timings": {}})
-    except TypeError as error:
+        runtime = Runtime(
+            device=str(recorded["device"]),
+            precision=str(recorded["precision"]),
+            memory_format=str(recorded["memory_format"]),
+            threads=int(recorded["threads"]),
+        )
+    except (KeyError, ValueError) as error:
         raise RunError(
             "the run's environment.json does not say what it ran on", "train again"
         ) from error
@@ -90,6 +100,14 @@ def recorded_runtime(recorded: dict[str, Any], device: str) -> Runtime:
     if runtime.device == "cpu" and runtime.threads != torch.get_num_threads():
         torch.set_num_threads(runtime.threads)  # sums are rounded in another order by other threads
     return runtime
+
+
+def runtime_here(recorded: dict[str, Any]) -> Runtime:
+    """The runtime a run began with, or a plain one where this machine lacks its device. Raises: RunError."""
+    try:
+        return recorded_runtime(recorded, "auto")
+    except UsageError:
+        return Runtime(find_device("auto"), "fp32", "contiguous", torch.get_num_threads())
 
 
 def choose_runtime(

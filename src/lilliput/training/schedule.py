@@ -13,16 +13,16 @@ def learning_rate_factor(recipe: ScheduleRecipe, progress: float, epochs: int) -
     return SCHEDULES[recipe.name](recipe, progress, epochs)
 
 
-def _constant(recipe: ScheduleRecipe, progress: float, epochs: int) -> float:  # noqa: ARG001
+def _constant(recipe: ScheduleRecipe, progress: float, epochs: int) -> float:
     return 1.0
 
 
-def _step(recipe: ScheduleRecipe, progress: float, epochs: int) -> float:  # noqa: ARG001
+def _step(recipe: ScheduleRecipe, progress: float, epochs: int) -> float:
     """Paper: §5.1, times 0.85 every 10 epochs."""
     return recipe.factor ** int(progress // recipe.every_epochs)
 
 
-def _cosine(recipe: ScheduleRecipe, progress: float, epochs: int) -> float:  # noqa: ARG001
+def _cosine(recipe: ScheduleRecipe, progress: float, epochs: int) -> float:
     """Loshchilov and Hutter 2017, arXiv:1608.03983, without restarts."""
     return (1 + cos(pi * progress / epochs)) / 2
 
