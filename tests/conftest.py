@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from safetensors.numpy import save_file
 
+from lilliput.data.pack import Pack
+from lilliput.data.prepare import prepare
 from lilliput.results.history import Epoch
 from lilliput.results.predictions import Predictions
 from lilliput.results.run import Run
@@ -141,3 +144,30 @@ def make_run(tmp_path: Path) -> Callable[..., Run]:
         return fabricate_run(tmp_path / name, **settings)
 
     return make
+
+
+def fabricate_pack(folder: Path, *, classes: int = 4, train: int = 12, val: int = 4) -> Pack:
+    """A pack of 16 x 16 pictures: noise around a colour that is the class's own."""
+    random = np.random.default_rng(classes)
+    for split, count in (("train", train), ("val", val)):
+        for number in range(classes):
+            place = folder / "source" / split / f"n{number:02d}"
+            place.mkdir(parents=True)
+            for i in range(count):
+                pixels = random.normal(60, 40, (16, 16, 3))
+                pixels[:, :, number % 3] += 25 * (1 + number // 3)
+                image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+                image.save(place / f"{i}.jpg", quality=95)
+    return prepare(folder / "source", folder / "pack", size=16)
+
+
+@pytest.fixture(scope="session")
+def tiny_pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
+    """4 classes of 12 training and 4 validation pictures, 16 x 16. Not to be changed."""
+    return fabricate_pack(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def other_pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
+    """Other pictures, of 6 classes, four of which are called as in ``tiny_pack``."""
+    return fabricate_pack(tmp_path_factory.mktemp("other"), classes=6, train=6)

@@ -80,7 +80,7 @@ def run_steps(
     state = TrainingState(
         model,
         make_optimizer(model, recipe.optimizer),
-        torch.zeros(2, dtype=torch.float64, device=runtime.device),
+        torch.zeros(2, dtype=runtime.sum_dtype, device=runtime.device),
     )
     if resume and not run.is_finished:
         for line in load_checkpoint(run.checkpoints_path, state):
@@ -152,9 +152,11 @@ def evaluate_run(
     """
     recipe = load_recipe(run.recipe_path)
     runtime = runtime_here(run.environment.get("runtime", {}))
+    model = runtime.place(load_model(run))
     selection = _selection_of(run, recipe, pack, split)
+    _check_size(run, pack, selection)
     asked = recipe.evaluation.views if views is None else tuple(views)
-    predictions = _predict(runtime.place(load_model(run)), selection, asked, runtime)
+    predictions = _predict(model, selection, asked, runtime)
     if asked == recipe.evaluation.views:
         run.save_predictions(split, predictions)
     return predictions
@@ -202,13 +204,16 @@ def _selection_of(run: Run, recipe: Recipe, pack: Pack, split: str) -> Selection
         raise RunError(
             f"there is no split '{split}' in {pack.path}", "it has: " + ", ".join(pack.splits)
         )
-    size = tuple(json.loads(run.weights_metadata().get("image_size", "[]")))
-    if image_size(selection) != size:
-        raise RunError(
-            f"{pack.path} holds images of {pack.image_size} pixels; {run.name} was trained on {size}",
-            f"prepare it with --size {size[0] if size else '...'}",
-        )
     return selection
+
+
+def _check_size(run: Run, pack: Pack, selection: Selection) -> None:
+    height, width = json.loads(run.weights_metadata()["image_size"])
+    if image_size(selection) != (height, width):
+        raise RunError(
+            f"{pack.path} holds images of {pack.image_size} pixels; {run.name} was trained on {height, width}",
+            f"prepare it with --size {height}",
+        )
 
 
 def _open_to_resume(folder: Path, recipe: Recipe, pack: Pack) -> Run:

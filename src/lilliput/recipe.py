@@ -26,7 +26,9 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 class Section(BaseModel):
     """A frozen group of settings; unknown keys and values of another type are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+    )
 
 
 class DataRecipe(Section):
@@ -165,10 +167,15 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
 
     Raises: RecipeError naming the key, its value and the nearest right one.
     """
-    path, values = _read(name_or_path)
+    values = _read(name_or_path)
     for override in overrides:
         _apply(values, override)
-    return _check(values, str(path))
+    return _check(values, str(name_or_path))
+
+
+def recipe_keys() -> tuple[str, ...]:
+    """Every key by its dotted name, such as ``training.epochs``, in the order of this page."""
+    return tuple(_keys(Recipe))
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -182,17 +189,21 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _read(name_or_path: str | Path) -> tuple[Path, dict[str, Any]]:
+def _read(name_or_path: str | Path) -> dict[str, Any]:
     shipped = shipped_recipes()
     path = shipped.get(str(name_or_path), Path(name_or_path))
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError:  # a name that is too long to be one, a folder that may not be looked into
+        found = False
+    if not found:
         hint = did_you_mean(str(name_or_path), shipped)
         raise RecipeError(
             f"there is no recipe '{name_or_path}'", f"{hint} or give the path of a TOML file"
         )
     try:
-        return path, tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
         raise RecipeError(
             f"{path} is not TOML: {error}", "see docs/recipes.md for what a recipe looks like"
         ) from error
@@ -220,7 +231,7 @@ def _value(text: str) -> Any:
     """What the text is in TOML; what is not TOML is a string, so that ``model.plan=m1`` needs no quotes."""
     try:
         return tomllib.loads(f"value = {text}")["value"] if "\n" not in text else text
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return text
 
 
@@ -238,24 +249,29 @@ def _explain(problem: dict[str, Any]) -> tuple[str, str]:
     location = [part for part in problem["loc"] if isinstance(part, str)]
     key = ".".join(location)
     if problem["type"] == "extra_forbidden":
-        known = [name for name, _ in _keys(Recipe)]
-        sections = [name.rpartition(".")[0] for name in known]
-        return f"unknown key '{key}'", did_you_mean(
-            key, [*known, *dict.fromkeys(filter(None, sections))]
-        )
+        return f"unknown key '{key}'", _nearest_key(key)
     if problem["type"] == "missing":
         return f"'{key}' is missing", ""
     reason = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return f"{key} = {problem['input']!r}: {reason}", ""
 
 
-def _keys(section: type[Section], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every key of the page by its dotted name."""
+def _nearest_key(key: str) -> str:
+    known = recipe_keys()
+    sections = dict.fromkeys(filter(None, (name.rpartition(".")[0] for name in known)))
+    # The right word in the wrong section is nearer than any other spelling.
+    moved = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
+    return (
+        did_you_mean(key, [*known, *sections]) if len(moved) != 1 else f"did you mean '{moved[0]}'?"
+    )
+
+
+def _keys(section: type[Section], prefix: str = "") -> Iterator[str]:
     for name, field in section.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             yield from _keys(field.annotation, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", field
+            yield f"{prefix}{name}"
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -77,3 +77,11 @@ def test_decisions_are_numbered_and_short() -> None:
         f"{n:04}" for n in range(1, len(decisions) + 1)
     ]
     assert all(len(path.read_text(encoding="utf-8").splitlines()) <= 50 for path in decisions)
+
+
+def test_every_key_of_a_recipe_is_documented() -> None:
+    from lilliput.recipe import recipe_keys
+
+    table = read("docs/recipes.md").partition("## Keys")[2].partition("## The notation")[0]
+    documented = re.findall(r"`([a-z_0-9.]+)`", "".join(re.findall(r"^\|([^|]*)\|", table, re.M)))
+    assert sorted(documented) == sorted(recipe_keys())

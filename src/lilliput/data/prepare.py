@@ -142,7 +142,7 @@ def _check_space(target: Path, listing: Listing, size: int) -> None:
     free = shutil.disk_usage(place).free
     if free < needed:
         raise StorageError(
-            f"the pack needs {needed / 1e9:.2f} GB, {place} has {free / 1e9:.2f} GB free",
+            f"the pack needs {needed / 1e6:,.1f} MB, {place} has {free / 1e6:,.1f} MB free",
             "free some space or choose another place with --to",
         )
 

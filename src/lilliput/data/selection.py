@@ -57,7 +57,8 @@ def select(pack: Pack, recipe: DataRecipe, seed: int) -> DataSet:
     training = select_split(pack, "train", kept)
     if recipe.holdout:
         # Held out before the limit, so that the same images are held out whatever the limit.
-        held, rest = _stratified(training.labels, recipe.holdout, np.random.default_rng([seed, 1]))
+        random = np.random.default_rng([seed, 1])
+        held, rest = _stratified(training.labels, recipe.holdout, random, leave=1)
         validation, training, name = training.take(held), training.take(rest), "heldout"
     else:
         if "val" not in pack:
@@ -105,17 +106,30 @@ def select_split(pack: Pack, name: str, kept: NDArray[np.int64]) -> Selection:
 
 
 def _stratified(
-    labels: NDArray[np.int64], share: float, random: np.random.Generator
+    labels: NDArray[np.int64], share: float, random: np.random.Generator, *, leave: int = 0
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split places at random into ``share`` of every class (to the nearest image, the total kept) and the rest."""
+    """Split places at random into ``share`` of every class (to the nearest image, the total kept) and the rest.
+
+    Of every class at least one image comes into the first part, once ``leave`` images are in the second.
+    """
     order = random.permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
     counts = np.bincount(labels)
-    # Rounding the running total, not each class, keeps the total right when a class has few images.
-    ends = np.round(np.cumsum(counts) * share).astype(np.int64)
-    wanted = np.diff(ends, prepend=0)
-    wanted = np.clip(wanted, (counts > 0).astype(np.int64), counts)
+    wanted = _counts_per_class(counts, share, np.maximum(counts - leave, 0))
     starts = np.cumsum(counts) - counts
     within = np.arange(len(labels)) - np.repeat(starts, counts)
     part = within < np.repeat(wanted, counts)
     return order[part], order[~part]
+
+
+def _counts_per_class(
+    counts: NDArray[np.int64], share: float, most: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    # Rounding the running total, not each class, keeps the total right when a class has few images.
+    ends = np.round(np.cumsum(counts) * share).astype(np.int64)
+    least = np.minimum(most, 1)
+    wanted = np.clip(np.diff(ends, prepend=0), least, most)
+    # What small classes got beyond their share, the large ones give.
+    for _ in range(wanted.sum() - max(ends[-1], least.sum())):
+        wanted[np.argmax(wanted - least)] -= 1
+    return wanted

@@ -37,8 +37,11 @@ def predict(
             for images in batches:
                 with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
                     logits = [model(view(images)) for view in chosen]
-                mean = torch.stack([one.double().softmax(1) for one in logits]).mean(0)
-                results.append(mean.float().cpu().numpy())
+                # On the CPU, because not every device has float64.
+                mean = torch.stack([one.float().cpu().double().softmax(1) for one in logits]).mean(
+                    0
+                )
+                results.append(mean.float().numpy())
     finally:
         model.train(was_training)
     return np.concatenate(results)

@@ -24,15 +24,16 @@ class _Word(NamedTuple):
 
 
 def parse(text: str) -> Plan:
-    """Read a network such as ``IMG -> ConvReLU(F5-16) -> MaxPool -> FC(200)``; ``IMG ->`` may be left out.
+    """Read a network such as ``IMG -> ConvReLU(F5-16) -> MaxPool -> FC(200)``.
 
-    ``parse(str(plan)) == plan`` for every plan.
+    ``IMG ->`` may be left out. ``parse(str(plan)) == plan`` for every plan.
 
     Raises: NotationError with the column (from 1) and what was expected there.
 
     >>> str(parse("IMG->ConvReLU(F5-16)->MaxPool->FC(200)"))
     'ConvReLU(F5-16) -> MaxPool -> FC(200)'
     """
+    text = re.sub(r"\s", " ", text)  # a pointer below several lines would point at nothing
     layers: list[Layer] = []
     word = None
     for word in _words(text):
@@ -79,11 +80,10 @@ def _unreadable(text: str, piece: str, column: int) -> NotationError:
     start = column - _first_column(piece) + 1
     rest = len(piece[word.end() :]) - len(piece[word.end() :].lstrip())
     fault = start + word.end() + rest
-    if piece[word.end() :].lstrip().startswith("("):
+    unread = piece[word.end() :].strip()
+    if unread.startswith("(") and ")" not in unread:
         return NotationError(text, fault, "this bracket is never closed", "')'")
-    return NotationError(
-        text, fault, f"'{piece[word.end() :].strip()}' is not understood", "'->' and the next layer"
-    )
+    return NotationError(text, fault, f"'{unread}' is not understood", "'->' and the next layer")
 
 
 def _layer(text: str, word: _Word) -> Layer:
@@ -115,10 +115,10 @@ def _check_order(text: str, word: _Word, before: list[Layer], layer: Layer) -> N
 
 def _conv(nonlinearity: str) -> Callable[[str, _Word], Layer]:
     def rule(text: str, word: _Word) -> Layer:
-        match = re.fullmatch(r"\s*F(\d+)\s*-\s*(\d+)\s*", word.argument or "")
+        match = re.fullmatch(r"\s*F([0-9]+)\s*-\s*([0-9]+)\s*", word.argument or "")
         if not match:
             raise _argument_error(text, word, "(F5-32): filter size, then number of filters")
-        size, filters = int(match[1]), int(match[2])
+        size, filters = _number(match[1]), _number(match[2])
         if size % 2 == 0 or size > MAX_FILTER_PIXELS:
             column = word.argument_column + match.start(1)
             raise NotationError(
@@ -135,10 +135,11 @@ def _conv(nonlinearity: str) -> Callable[[str, _Word], Layer]:
 
 def _fc(nonlinearity: str) -> Callable[[str, _Word], Layer]:
     def rule(text: str, word: _Word) -> Layer:
-        if not re.fullmatch(r"\s*\d+\s*", word.argument or ""):
+        match = re.fullmatch(r"\s*([0-9]+)\s*", word.argument or "")
+        if not match:
             raise _argument_error(text, word, "(256): the number of neurons")
-        neurons = int(word.argument or "")
-        _check_width(text, word.argument_column, neurons)
+        neurons = _number(match[1])
+        _check_width(text, word.argument_column + match.start(1), neurons)
         return FC(neurons, nonlinearity)
 
     return rule
@@ -151,8 +152,8 @@ def _max_pool(text: str, word: _Word) -> Layer:
 
 
 def _dropout(text: str, word: _Word) -> Layer:
-    match = re.fullmatch(r"\s*(0?\.\d+|0)\s*", word.argument or "")
-    if not match:
+    match = re.fullmatch(r"\s*(0?\.[0-9]+|0)\s*", word.argument or "")
+    if not match or float(match[1]) >= 1:  # enough nines are rounded to 1
         raise _argument_error(
             text, word, "(0.5): the probability of being dropped, from 0 to below 1"
         )
@@ -167,6 +168,10 @@ def _argument_error(text: str, word: _Word, expected: str) -> NotationError:
     return NotationError(
         text, word.argument_column, f"{word.name} cannot be '({word.argument})'", expected
     )
+
+
+def _number(digits: str) -> int:
+    return int(digits[:20])  # too large anyway; Python refuses thousands of digits
 
 
 def _check_width(text: str, column: int, width: int) -> None:

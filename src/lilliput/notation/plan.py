@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from math import prod
 from typing import NamedTuple
 
@@ -95,7 +96,8 @@ class Dropout(Layer):
     rate: float
 
     def __str__(self) -> str:
-        return f"Dropout({self.rate:g})"
+        # Every digit, and none of the exponents that the notation cannot read.
+        return f"Dropout({Decimal(repr(self.rate)):f})"
 
     def output(self, shape: Shape) -> Shape:
         return shape

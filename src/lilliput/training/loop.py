@@ -59,7 +59,7 @@ class TrainingState:
 
 
 def train_step(model: nn.Module, batch: Batch, optimizer: Optimizer, runtime: Runtime) -> Tensor:
-    """One step down the gradient of the softmax loss. Gives float64[2]: the summed loss, the number of images right.
+    """One step down the gradient of the softmax loss. Gives float32[2]: the summed loss, the number of images right.
 
     Right is what the network, dropout and augmentation included, ranks first. Paper: §3.2.
     """
@@ -70,7 +70,7 @@ def train_step(model: nn.Module, batch: Batch, optimizer: Optimizer, runtime: Ru
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     right = (logits.detach().argmax(1) == batch.targets.argmax(1)).sum()
-    return torch.stack([loss.detach().double() * len(logits), right.double()])
+    return torch.stack([loss.detach().float() * len(logits), right.float()])
 
 
 def fit(
@@ -79,7 +79,7 @@ def fit(
     """Train from where ``state`` stands to the recipe's last epoch: a Step after each step, an Epoch after each epoch.
 
     Whenever it hands something out, ``state`` is complete, so the caller may save it and leave.
-    Raises: TrainingError when the loss or a weight is no longer a number; that is asked now and then and before every Epoch.
+    Raises: TrainingError when the loss or a weight is no longer a number; asked now and then, and before every Epoch.
     """
     steps = len(batches)
     while state.epoch <= recipe.training.epochs:
@@ -131,7 +131,8 @@ def _finish_epoch(state: TrainingState, batches: Batches, validate: Validate, ra
 def check_finite(state: TrainingState, recipe: Recipe) -> None:
     """Whoever saves a state asks this first, so that what is saved can be gone on with.
 
-    Raises: TrainingError when the loss, or any weight, is no longer a number; a step can spoil the weights after a fine loss.
+    A step can spoil the weights after a fine loss, so both are looked at.
+    Raises: TrainingError when the loss, or any weight, is no longer a number.
     """
     if not math.isfinite(state.sums[0].item()):
         broken = "the loss is no longer a number"

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lilliput.errors import NotationError
+from lilliput.notation import FC, Conv, Dropout, MaxPool, Plan, parse
+from lilliput.notation.parse import WORDS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "IMG -> ConvLeakyReLU(F5-32) -> MaxPool -> Dropout(0.5) -> FC(200)",
+        "ConvLeakyReLU(F5-32)->MaxPool->Dropout(.5)->FC(200)",
+        "  IMG->ConvLeakyReLU ( F5 - 32 )\n  -> MaxPool\t-> Dropout( 0.50 ) -> FC( 200 )\n",
+    ],
+)
+def test_spaces_and_the_image_do_not_matter(text: str) -> None:
+    layers = (Conv(5, 32, "LeakyReLU"), MaxPool(), Dropout(0.5), FC(200))
+    assert parse(text) == Plan(layers)
+
+
+# The caret stands under the first wrong character.
+WRONG = """
+MaxPool -> CnovReLU(F5-32) -> FC(200)
+           ^                            CnovReLU
+MaxPool -> img -> FC(200)
+           ^                            img
+MaxPool -> IMG -> FC(200)
+           ^                            IMG
+ConvReLU(F4-32) -> FC(200)
+          ^                             4x4
+ConvReLU( F65-32) -> FC(200)
+           ^                            65x65
+ConvReLU(F5 - 0) -> FC(200)
+              ^                         0 is out
+ConvReLU(F5-65537) -> FC(200)
+            ^                           65537
+ConvReLU(5-32) -> FC(200)
+         ^                              5-32
+ConvReLU -> FC(200)
+        ^                               brackets
+ConvReLU() -> FC(200)
+         ^                              ConvReLU cannot
+MaxPool(3) -> FC(200)
+        ^                               MaxPool cannot
+Dropout(1) -> FC(200)
+        ^                               Dropout cannot
+Dropout(0.99999999999999999999) -> FC(200)
+        ^                               Dropout cannot
+MaxPool -> FC( 0)
+               ^                        0 is out
+MaxPool -> FC(two)
+              ^                         two
+MaxPool -> FCReLU(200)
+           ^                            ends with
+MaxPool
+^                                       ends with
+IMG
+   ^                                    no layer
+FCReLU(9) -> MaxPool -> FC(200)
+             ^                          MaxPool cannot follow
+FC(9) -> Dropout(.5) -> FC(200)
+         ^                              ends a network
+FC(9) -> FC(200)
+         ^                              ends a network
+-> FC(200)
+^                                       missing
+MaxPool ->-> FC(200)
+          ^                             missing
+MaxPool ->
+          ^                             missing
+MaxPool MaxPool -> FC(200)
+        ^                               MaxPool
+MaxPool -> FC(200
+             ^                          closed
+MaxPool -> FC(200) (3)
+                   ^                    understood
+MaxPool -> FC(200))
+                  ^                     understood
+MaxPool -> 3 -> FC(200)
+           ^                            not a layer
+""".strip("\n").split("\n")
+
+
+@pytest.mark.parametrize(("text", "caret"), zip(WRONG[::2], WRONG[1::2], strict=True))
+def test_an_error_points_at_the_wrong_character(text: str, caret: str) -> None:
+    pointer, _, problem = caret.partition("^")
+    with pytest.raises(NotationError) as caught:
+        parse(text)
+    error = caught.value
+    assert error.column == len(pointer) + 1
+    assert problem.strip() in str(error)
+    assert str(error).endswith(f"\n  {text}\n  {pointer}^")
+    assert error.hint.startswith("expected ")
+
+
+def test_nothing_at_all() -> None:
+    for text in ("", "  "):
+        with pytest.raises(NotationError, match="missing") as caught:
+            parse(text)
+        assert caught.value.column == len(text) + 1
+
+
+def test_a_misspelt_word_names_the_nearest() -> None:
+    with pytest.raises(NotationError) as caught:
+        parse("ConReLU(F5-32) -> FC(200)")
+    assert "ConvReLU" in caught.value.hint
+
+
+def test_text_in_several_lines_is_pointed_at_in_one() -> None:
+    with pytest.raises(NotationError) as caught:
+        parse("MaxPool\n-> Wrong -> FC(2)")
+    assert str(caught.value).splitlines()[1:] == ["  MaxPool -> Wrong -> FC(2)", " " * 13 + "^"]
+
+
+def test_thousands_of_digits_are_out_of_range() -> None:
+    for text in (f"FC({'9' * 5000})", f"ConvReLU(F{'9' * 5000}-1) -> FC(2)"):
+        with pytest.raises(NotationError):
+            parse(text)
+
+
+PIECES = st.sampled_from(
+    [*WORDS, "IMG", "->", " ", "(", ")", "F5-32", "200", "0.5", "-", "\n", "³"]
+)
+
+
+@given(st.lists(PIECES, max_size=12).map("".join) | st.text(max_size=30))
+def test_any_text_is_read_or_refused_at_a_place_within_it(text: str) -> None:
+    try:
+        plan = parse(text)
+    except NotationError as error:
+        assert 1 <= error.column <= len(text) + 1
+    else:
+        assert parse(str(plan)) == plan

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lilliput.errors import NotationError
+from lilliput.notation import FC, ZOO, Conv, Dropout, Layer, MaxPool, Plan, parse, trace
+from lilliput.notation.plan import NONLINEARITIES
+
+NONLINEARITY = st.sampled_from(NONLINEARITIES)
+WIDTH = st.integers(1, 65_536)
+DROPOUT = st.builds(Dropout, st.floats(0, 1, exclude_max=True))
+CONV = st.builds(Conv, st.integers(0, 31).map(lambda half: 2 * half + 1), WIDTH, NONLINEARITY)
+BEFORE: st.SearchStrategy[list[Layer]] = st.lists(CONV | st.just(MaxPool()) | DROPOUT, max_size=6)
+AFTER: st.SearchStrategy[list[Layer]] = st.lists(
+    st.builds(FC, WIDTH, NONLINEARITY) | DROPOUT, max_size=4
+)
+PLANS = st.builds(
+    lambda before, after, classes: Plan((*before, *after, FC(classes))), BEFORE, AFTER, WIDTH
+)
+
+
+@given(PLANS)
+def test_every_plan_reads_back_from_its_own_text(plan: Plan) -> None:
+    assert parse(str(plan)) == plan
+
+
+@given(PLANS, st.integers(1, 80), st.integers(1, 80))
+def test_trace_gives_a_line_per_layer_or_says_which_layer_is_too_much(
+    plan: Plan, height: int, width: int
+) -> None:
+    pools = sum(isinstance(layer, MaxPool) for layer in plan.layers)
+    if min(height, width) >> pools:
+        assert [line.layer for line in trace(plan, (3, height, width))] == list(plan.layers)
+        return
+    with pytest.raises(NotationError) as caught:
+        trace(plan, (3, height, width))
+    assert str(plan)[caught.value.column - 1 :].startswith("MaxPool")
+
+
+def test_costs_of_every_word_counted_by_hand() -> None:
+    plan = parse("ConvReLU(F3-4) -> MaxPool -> FCReLU(10) -> Dropout(0.5) -> FC(7)")
+    lines = trace(plan, (3, 9, 8))
+    assert [line.shape for line in lines] == [(4, 9, 8), (4, 4, 4), (10,), (10,), (7,)]
+    # 4 filters of 3x3x3 and a bias; 64 features and a bias for 10 neurons; 10 and a bias for 7.
+    assert [line.parameters for line in lines] == [4 * 28, 0, 10 * 65, 0, 7 * 11]
+    assert [line.multiply_adds for line in lines] == [9 * 8 * 4 * 27, 0, 640, 0, 70]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "multiply_adds"),
+    [
+        # Convolutions, then 256 neurons on the last maps, then 200 on 256; at 64x64 pixels.
+        (
+            "m1",
+            16 * 76 + 16 * 145 + 32 * 145 + 256 * (32 * 64 + 1) + 200 * 257,
+            4096 * 16 * 75 + 1024 * 16 * 144 + 256 * 32 * 144 + 256 * 2048 + 51_200,
+        ),
+        (
+            "m2",
+            32 * 76 + 32 * 801 + 64 * 289 + 64 * 577 + 256 * (64 * 256 + 1) + 200 * 257,
+            4096 * 32 * (75 + 800) + 1024 * 64 * (288 + 576) + 256 * 16_384 + 51_200,
+        ),
+        (
+            "m3",
+            32 * 76 + 32 * 801 + 64 * 289 + 128 * 577 + 256 * (128 * 64 + 1) + 200 * 257,
+            4096 * 32 * 875 + 1024 * 64 * 288 + 256 * 128 * 576 + 256 * 8192 + 51_200,
+        ),
+        (
+            "m4",
+            32 * (76 + 801) + 64 * (289 + 577 + 577) + 128 * 577 + 256 * (128 * 64 + 1) + 200 * 257,
+            4096 * 32 * 875 + 1024 * 64 * 864 + 256 * (64 * 576 + 128 * 576) + 256 * 8192 + 51_200,
+        ),
+    ],
+)
+def test_costs_of_the_papers_table_1(name: str, parameters: int, multiply_adds: int) -> None:
+    lines = trace(parse(ZOO[name].notation))
+    assert sum(line.parameters for line in lines) == parameters
+    assert sum(line.multiply_adds for line in lines) == multiply_adds
+
+
+def test_an_image_too_small_names_the_layer_it_cannot_pass() -> None:
+    plan = parse("IMG->MaxPool->MaxPool->FC(2)")
+    with pytest.raises(NotationError, match="1x8") as caught:
+        trace(plan, (3, 2, 16))
+    assert caught.value.column == 1 + len("MaxPool -> ")
+
+
+def test_other_classes_change_the_last_layer_only() -> None:
+    plan = parse("FCReLU(5) -> FC(200)")
+    assert str(plan.with_classes(7)) == "FCReLU(5) -> FC(7)"
+    assert str(plan) == "FCReLU(5) -> FC(200)"
+
+
+def test_dropout_goes_behind_every_fully_connected_layer_but_the_last() -> None:
+    plan = parse("ConvTanh(F1-2) -> FCReLU(5) -> FCTanh(5) -> FC(9)")
+    dropped = "ConvTanh(F1-2) -> FCReLU(5) -> Dropout(0.4) -> FCTanh(5) -> Dropout(0.4) -> FC(9)"
+    assert str(plan.with_dropout(0.4)) == dropped
+    assert plan.with_dropout(0) == plan
