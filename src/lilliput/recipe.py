@@ -261,9 +261,9 @@ def _nearest_key(key: str) -> str:
     sections = dict.fromkeys(filter(None, (name.rpartition(".")[0] for name in known)))
     # The right word in the wrong section is nearer than any other spelling.
     moved = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
-    return (
-        did_you_mean(key, [*known, *sections]) if len(moved) != 1 else f"did you mean '{moved[0]}'?"
-    )
+    if len(moved) == 1:
+        return f"did you mean '{moved[0]}'?"
+    return did_you_mean(key, [*known, *sections])
 
 
 def _keys(section: type[Section], prefix: str = "") -> Iterator[str]:

@@ -85,7 +85,7 @@ MaxPool -> 3 -> FC(200)
 """.strip("\n").split("\n")
 
 
-@pytest.mark.parametrize(("text", "caret"), zip(WRONG[::2], WRONG[1::2], strict=True))
+@pytest.mark.parametrize(("text", "caret"), list(zip(WRONG[::2], WRONG[1::2], strict=True)))
 def test_an_error_points_at_the_wrong_character(text: str, caret: str) -> None:
     pointer, _, problem = caret.partition("^")
     with pytest.raises(NotationError) as caught:

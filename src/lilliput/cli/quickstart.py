@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lilliput.cli.console import Json, answer, bold, duration, note, percent, table
 from lilliput.cli.data import open_pack
+from lilliput.cli.results import save_all_figures
 from lilliput.cli.watch import watch
 from lilliput.errors import Interrupted
 
@@ -52,6 +53,7 @@ def quickstart(
     }
     verdicts["their average"] = evaluate(average(predictions), runs[0].classes)
     page = write_report(folder)
+    save_all_figures(folder)
     seconds = time.monotonic() - started
     facts = {
         "folder": str(folder),
@@ -121,7 +123,7 @@ def _story(
     places = [
         ["the report", f"{page}  (open it in a browser)"],
         ["the pack", str(pack.path)],
-        *([f"run {run.name}", str(run.path)] for run in runs),
+        *([f"run {run.name}", f"{run.path}  (figures/ in it)"] for run in runs),
     ]
     return "\n".join(
         [

@@ -95,7 +95,7 @@ def _class_table(classes: list[ClassAccuracy]) -> str:
 
 
 def report(path: Path, /, *, json: Json = False) -> None:
-    """One offline HTML page about a run, or about all runs below a folder.
+    """One offline HTML page about a run, or about all runs below a folder; and each run's figures as PNG files.
 
     Parameters
     ----------
@@ -106,4 +106,22 @@ def report(path: Path, /, *, json: Json = False) -> None:
 
     note(f"drawing the report of {path} ...")
     page = write_report(path)
-    answer(f"{page}", {"report": str(page)}, as_json=json)
+    figures = save_all_figures(path)
+    text = "\n".join([str(page), *map(str, figures)])
+    answer(text, {"report": str(page), "figures": [str(file) for file in figures]}, as_json=json)
+
+
+def save_all_figures(path: Path) -> list[Path]:
+    """Draw the figures of a run, or of every run below a folder, into the runs; a damaged run is named and left out."""
+    from lilliput.analysis.figures import save_figures
+    from lilliput.analysis.report import find_runs
+    from lilliput.errors import RunError
+    from lilliput.results.run import Run
+
+    figures: list[Path] = []
+    for folder in find_runs(path):
+        try:
+            figures += save_figures(Run.open(folder))
+        except RunError as error:
+            note(f"no figures of {folder}: {error}")
+    return figures

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lilliput.cli.console import Flag, Json, answer, bold, note, percent
 from lilliput.cli.data import open_pack
+from lilliput.cli.results import save_all_figures
 from lilliput.cli.watch import watch
 from lilliput.errors import Interrupted
 
@@ -65,6 +66,7 @@ def train(
     if stop:
         raise _interrupted(stop, shlex.join([*words, "--resume"]))
     finished = Run.open(folder)
+    save_all_figures(folder)
     answer(_summary(finished), _facts(finished), as_json=json)
 
 
@@ -81,7 +83,7 @@ def _summary(run: Run) -> str:
             bold(
                 f"{run.name}: {percent(last.val_accuracy)} right on val after {last.epoch} epochs"
             ),
-            f"run     {run.path}",
+            f"run     {run.path}  (figures/ in it)",
             f"next    lilliput evaluate {shlex.quote(str(run.path))}",
             f"        lilliput report {shlex.quote(str(run.path))}",
         ]

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from lilliput.data.batches import Augmentation, Batch, Draws
+from lilliput.errors import RecipeError
 from lilliput.recipe import AugmentRecipe
 
 # How bright red, green and blue look (ITU-R BT.601), as in a JPEG's grey.
@@ -28,11 +29,17 @@ def flip(batch: Batch, draws: Draws) -> Batch:
 
 
 def crop(batch: Batch, draws: Draws, *, pixels: int) -> Batch:
-    """Reflect ``pixels`` outward at every edge, then cut the old size out at a random place. Paper: §7."""
+    """Reflect ``pixels`` outward at every edge, then cut the old size out at a random place. Paper: §7.
+
+    Raises: RecipeError when the images have too few pixels to reflect.
+    """
     images = batch.images
     count, channels, height, width = images.shape
     if pixels >= min(height, width):
-        raise ValueError(f"cannot reflect {pixels} pixels of an image of {height}x{width}")
+        raise RecipeError(
+            f"augment.crop_pixels = {pixels}: images of {height}x{width} have too few to mirror",
+            f"at most {min(height, width) - 1}",
+        )
     padded = _reflect(images.permute(0, 2, 3, 1), pixels)
     # Every window of the padded image, as a view [b, offset y, offset x, h, w, 3]; indexing copies one per image.
     image, row, column, channel = padded.stride()

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import colorsys
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from lilliput.data.augment import AUGMENTATIONS, augmentations, crop, flip, jitter
+from lilliput.data.batches import Batch, Draws
+from lilliput.errors import RecipeError
+from lilliput.recipe import AugmentRecipe
+
+CPU = torch.device("cpu")
+GREY = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
+EVERYTHING = AugmentRecipe(
+    crop_pixels=3, flip=True, brightness=0.5, contrast=0.4, saturation=0.6, hue=0.2
+)
+
+
+class Fixed(Draws):
+    """Draws that always lie at ``where`` between low and high."""
+
+    def __init__(self, images: int, where: float) -> None:
+        self._count, self._where = images, where
+
+    def uniform(self, low: float, high: float) -> Tensor:
+        return torch.full((self._count,), low + self._where * (high - low))
+
+
+def batch_of(images: Tensor) -> Batch:
+    return Batch(images, torch.eye(4)[torch.arange(len(images)) % 4])
+
+
+def pictures(height: int = 8, width: int = 10, count: int = 6) -> Tensor:
+    """uint8[count,3,height,width] that lie in memory as a pack's."""
+    random = np.random.default_rng(1)
+    pixels = random.integers(0, 256, (count, height, width, 3), dtype=np.uint8)
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2)
+
+
+def draws(count: int = 6, seed: int = 1) -> Draws:
+    return Draws(seed, count, slice(None), CPU)
+
+
+@pytest.fixture(params=["uint8", "float"])
+def images(request: pytest.FixtureRequest) -> Tensor:
+    return pictures() if request.param == "uint8" else pictures().float() / 255
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_every_augmentation_keeps_its_promises(name: str, images: Tensor) -> None:
+    augment = AUGMENTATIONS[name](EVERYTHING)
+    assert augment is not None
+    before = images.clone()
+    batch = batch_of(images)
+    result = augment(batch, draws())
+    assert torch.equal(images, before), "it works on a copy"
+    assert result.images.shape == images.shape
+    assert torch.equal(result.targets, batch.targets)
+    assert result.images.dtype in (images.dtype, torch.float32)
+    if result.images.is_floating_point():
+        assert result.images.isfinite().all()
+        assert result.images.min() >= 0
+        assert result.images.max() <= 1
+    assert not torch.equal(result.images, images)
+    again, other = augment(batch, draws()), augment(batch, draws(seed=2))
+    assert torch.equal(result.images, again.images)
+    assert not torch.equal(result.images, other.images)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_bytes_and_floats_are_augmented_alike(name: str) -> None:
+    augment = AUGMENTATIONS[name](EVERYTHING)
+    assert augment is not None
+    of_bytes = augment(batch_of(pictures()), draws()).images
+    if of_bytes.dtype == torch.uint8:
+        of_bytes = of_bytes.float() / 255
+    of_floats = augment(batch_of(pictures().float() / 255), draws()).images
+    assert torch.equal(of_bytes, of_floats)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_what_happens_to_an_image_does_not_depend_on_the_processes(name: str) -> None:
+    augment = AUGMENTATIONS[name](EVERYTHING)
+    assert augment is not None
+    whole = augment(batch_of(pictures()), draws()).images
+    parts = [
+        augment(batch_of(pictures()[part]), Draws(1, 6, part, CPU)).images
+        for part in (slice(0, 3), slice(3, 6))
+    ]
+    torch.testing.assert_close(whole, torch.cat(parts), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_nothing_is_switched_on_by_default(name: str) -> None:
+    assert AUGMENTATIONS[name](AugmentRecipe()) is None
+    assert augmentations(AugmentRecipe()) == ()
+    assert len(augmentations(EVERYTHING)) == len(AUGMENTATIONS)
+
+
+def test_mirroring_twice_is_nothing(images: Tensor) -> None:
+    once = flip(batch_of(images), draws())
+    assert torch.equal(flip(once, draws()).images, images)
+    for before, after in zip(images, once.images, strict=True):
+        assert torch.equal(after, before) or torch.equal(after, before.flip(2))
+
+
+def test_half_of_the_images_are_mirrored() -> None:
+    picture = torch.zeros(4000, 3, 1, 2)
+    picture[..., 0] = 1
+    mirrored = flip(batch_of(picture), draws(4000)).images[:, 0, 0, 1]
+    assert abs(mirrored.mean() - 0.5) < 0.03
+
+
+@pytest.mark.parametrize("pixels", [1, 3, 7])
+def test_a_crop_is_what_a_loop_over_images_cuts(images: Tensor, pixels: int) -> None:
+    result = crop(batch_of(images), draws(), pixels=pixels).images
+    same = draws()
+    down, right = same.integers(0, 2 * pixels), same.integers(0, 2 * pixels)
+    edges = ((0, 0), (pixels, pixels), (pixels, pixels))
+    for i, image in enumerate(images):
+        padded = np.pad(image.numpy(), edges, mode="reflect")
+        expected = padded[:, down[i] : down[i] + 8, right[i] : right[i] + 10]
+        np.testing.assert_array_equal(result[i].numpy(), expected)
+
+
+def test_a_crop_reaches_every_place() -> None:
+    picture = torch.arange(9 * 9, dtype=torch.uint8).reshape(1, 1, 9, 9).expand(2000, 3, 9, 9)
+    centres = crop(batch_of(picture), draws(2000), pixels=2).images[:, 0, 4, 4].unique()
+    assert centres.tolist() == [9 * y + x for y in range(2, 7) for x in range(2, 7)]
+
+
+def test_a_crop_larger_than_the_image_is_a_wrong_recipe() -> None:
+    with pytest.raises(RecipeError, match=r"crop_pixels = 8.*8x10"):
+        crop(batch_of(pictures()), draws(), pixels=8)
+
+
+def test_no_jitter_changes_nothing(images: Tensor) -> None:
+    expected = images if images.is_floating_point() else images.float() / 255
+    result = jitter(batch_of(images), draws()).images
+    torch.testing.assert_close(result, expected, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("hue", [0.1, 0.5])
+def test_hue_leaves_grey_as_it_is(hue: float) -> None:
+    grey = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1)).expand(6, 3, 8, 8)
+    result = jitter(batch_of(grey), draws(), hue=hue).images
+    torch.testing.assert_close(result, grey.contiguous(), rtol=0, atol=1e-5)
+
+
+def test_hue_keeps_how_bright_a_colour_is() -> None:
+    soft = 0.4 + 0.2 * pictures().float() / 255
+    result = jitter(batch_of(soft), draws(), hue=0.5).images
+    torch.testing.assert_close((result * GREY).sum(1), (soft * GREY).sum(1), rtol=0, atol=1e-5)
+    assert (result - soft).abs().max() > 0.05
+
+
+def test_a_third_of_a_turn_makes_the_next_colour() -> None:
+    red = torch.tensor([0.6, 0.4, 0.4])[None, :, None, None].expand(1, 3, 2, 2)
+    hues = set()
+    for where in (0.0, 1.0):  # a third of a turn backward and forward
+        colour = jitter(batch_of(red), Fixed(1, where), hue=1 / 3).images[0, :, 0, 0]
+        hues.add(round(colorsys.rgb_to_hsv(*colour.tolist())[0] * 3))
+    assert hues == {1, 2}
+
+
+@pytest.mark.parametrize("where", [0.0, 0.2, 0.5, 1.0])
+def test_jitter_is_the_naive_formula(where: float) -> None:
+    image = pictures().float() / 255
+    b, c, s = (1 - amount + 2 * amount * where for amount in (0.5, 0.4, 0.6))
+
+    def grey(pixels: Tensor) -> Tensor:
+        return (pixels * GREY).sum(1, keepdim=True)
+
+    def check(expected: Tensor, **amounts: float) -> None:
+        result = jitter(batch_of(image), Fixed(6, where), **amounts).images
+        torch.testing.assert_close(result, expected.clamp(0, 1), rtol=0, atol=1e-5)
+
+    bright = image * b
+    check(bright, brightness=0.5)
+    mean = grey(image).mean((2, 3), keepdim=True)
+    check(mean + c * (image - mean), contrast=0.4)
+    check(grey(image) + s * (image - grey(image)), saturation=0.6)
+    mean = grey(bright).mean((2, 3), keepdim=True)
+    steep = mean + c * (bright - mean)
+    vivid = grey(steep) + s * (steep - grey(steep))
+    check(vivid, brightness=0.5, contrast=0.4, saturation=0.6)

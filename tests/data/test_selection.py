@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lilliput.data.pack import ClassInfo, Pack, Split
+from lilliput.data.selection import Selection, chosen_classes, select, select_split
+from lilliput.errors import RecipeError
+from lilliput.recipe import DataRecipe
+
+
+class MadeUpPack(Pack):
+    """A pack of 2x2 pictures with these numbers of images per class; an image's first byte is its number."""
+
+    def __init__(self, **counts: list[int]) -> None:
+        self.classes = tuple(
+            ClassInfo(f"n{k:02d}", f"thing {k}") for k in range(len(counts["train"]))
+        )
+        self._made = {name: self._split(numbers) for name, numbers in counts.items()}
+
+    @staticmethod
+    def _split(counts: list[int]) -> Split:
+        labels = np.repeat(np.arange(len(counts)), counts)
+        images = np.arange(len(labels)).astype(np.uint8)[:, None, None, None].repeat(2, 1)
+        names = tuple(f"{i}.jpg" for i in range(len(labels)))
+        return Split(images.repeat(2, 2).repeat(3, 3), labels, np.full((len(labels), 4), -1), names)
+
+    def __contains__(self, split: str) -> bool:
+        return split in self._made
+
+    def __getitem__(self, split: str) -> Split:
+        return self._made[split]
+
+
+def per_class(selection: Selection, classes: int) -> list[int]:
+    return np.bincount(selection.labels, minlength=classes).tolist()
+
+
+def test_everything_by_default(tiny_pack: Pack) -> None:
+    chosen = select(tiny_pack, DataRecipe(), seed=1)
+    assert chosen.classes == tiny_pack.classes
+    assert chosen.validation_name == "val"
+    for selection, name in ((chosen.training, "train"), (chosen.validation, "val")):
+        split = tiny_pack[name]
+        np.testing.assert_array_equal(selection.images(slice(None)), split.images)
+        np.testing.assert_array_equal(selection.labels, split.labels)
+        assert selection.names == split.names
+
+
+@pytest.mark.parametrize("limit", [4, 5, 7, 8, 21, 47, 48, 100])
+def test_a_limit_takes_exactly_that_many_and_every_class_its_share(
+    tiny_pack: Pack, limit: int
+) -> None:
+    training = select(tiny_pack, DataRecipe(limit=limit), seed=1).training
+    counts = per_class(training, 4)
+    assert sum(counts) == min(limit, 48)
+    assert max(counts) - min(counts) <= 1
+    assert len(np.unique(training.rows)) == len(training)
+
+
+@pytest.mark.parametrize(
+    ("limit", "counts"), [(4, [1, 1, 1, 1]), (5, [1, 1, 1, 2]), (50, [1, 1, 1, 47])]
+)
+def test_a_limit_holds_when_classes_are_small(limit: int, counts: list[int]) -> None:
+    pack = MadeUpPack(train=[1, 1, 1, 97], val=[1, 1, 1, 1])
+    assert per_class(select(pack, DataRecipe(limit=limit), seed=1).training, 4) == counts
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.25, 0.5, 0.9])
+def test_what_is_held_out_and_what_is_trained_on_are_train(tiny_pack: Pack, share: float) -> None:
+    chosen = select(tiny_pack, DataRecipe(holdout=share), seed=1)
+    assert chosen.validation_name == "heldout"
+    both = np.concatenate([chosen.training.rows, chosen.validation.rows])
+    np.testing.assert_array_equal(np.sort(both), np.arange(48))
+    counts = per_class(chosen.validation, 4)
+    assert sum(counts) == max(4, round(48 * share))
+    assert max(counts) - min(counts) <= 1
+
+
+def test_a_class_with_one_image_is_trained_on_not_held_out() -> None:
+    pack = MadeUpPack(train=[1, 20, 20])
+    chosen = select(pack, DataRecipe(holdout=0.5), seed=1)
+    assert per_class(chosen.training, 3)[0] == 1
+    assert per_class(chosen.validation, 3)[0] == 0
+
+
+def test_what_is_held_out_does_not_depend_on_the_limit(tiny_pack: Pack) -> None:
+    whole = select(tiny_pack, DataRecipe(holdout=0.25), seed=1)
+    part = select(tiny_pack, DataRecipe(holdout=0.25, limit=10), seed=1)
+    np.testing.assert_array_equal(whole.validation.rows, part.validation.rows)
+    assert set(part.training.rows) < set(whole.training.rows)
+    assert len(part.training) == 10
+
+
+@pytest.mark.parametrize("recipe", [DataRecipe(limit=11), DataRecipe(holdout=0.3)])
+def test_the_seed_decides(tiny_pack: Pack, recipe: DataRecipe) -> None:
+    rows = [select(tiny_pack, recipe, seed).training.rows.tolist() for seed in (1, 1, 2)]
+    assert rows[0] == rows[1] != rows[2]
+
+
+def test_fewer_classes_are_numbered_anew() -> None:
+    pack = MadeUpPack(train=[3, 4, 5, 6], val=[1, 2, 3, 4])
+    chosen = select(pack, DataRecipe(classes=2), seed=1)
+    assert [c.id for c in chosen.classes] == ["n00", "n02"]
+    assert per_class(chosen.training, 2) == [3, 5]
+    assert chosen.validation.rows.tolist() == [0, 3, 4, 5]
+    assert chosen.validation.labels.tolist() == [0, 1, 1, 1]
+    assert chosen.validation.images(np.array([1]))[0, 0, 0].tolist() == [3, 3, 3]
+
+
+@pytest.mark.parametrize("wanted", [2, 3, 7, 199, 200])
+def test_classes_are_spread_evenly(wanted: int) -> None:
+    chosen = chosen_classes(200, wanted)
+    gaps = np.diff(chosen)
+    assert len(chosen) == wanted
+    assert chosen[0] == 0
+    assert chosen[-1] < 200
+    assert gaps.max() - gaps.min() <= 1
+
+
+def test_unlabelled_images_are_all_taken(tiny_pack: Pack) -> None:
+    split = tiny_pack["val"]
+    pack = MadeUpPack(train=[1, 1])
+    pack._made["test"] = Split(split.images, None, split.boxes, split.names)
+    selection = select_split(pack, "test", np.array([0]))
+    assert selection.labels.tolist() == [-1] * 16
+    assert selection.names == split.names
+
+
+@pytest.mark.parametrize(
+    ("recipe", "problem"),
+    [
+        (DataRecipe(classes=1), "data.classes = 1"),
+        (DataRecipe(classes=3), "data.classes = 3"),
+        (DataRecipe(limit=1), "data.limit = 1"),
+        (DataRecipe(), "no val split"),
+    ],
+)
+def test_what_the_pack_cannot_give(recipe: DataRecipe, problem: str) -> None:
+    splits = {"train": [3, 3]} if recipe == DataRecipe() else {"train": [3, 3], "val": [1, 1]}
+    with pytest.raises(RecipeError, match=problem):
+        select(MadeUpPack(**splits), recipe, seed=1)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lilliput.models.blocks import BLOCKS, LEAKY_SLOPE, SeededDropout, Standardize
+from lilliput.models.blocks import NONLINEARITIES as MODULES
+from lilliput.notation import FC, Conv, Dropout, Layer, MaxPool, Shape
+from lilliput.notation.plan import NONLINEARITIES
+
+EXAMPLES: list[tuple[Layer, Shape]] = [
+    *((Conv(size, 5, word), (4, 7, 6)) for size in (1, 3, 7) for word in NONLINEARITIES),
+    (MaxPool(), (4, 7, 6)),
+    *((FC(5, word), (4, 7, 6)) for word in (*NONLINEARITIES, "")),
+    (FC(5), (9,)),
+    (Dropout(0.5), (4, 7, 6)),
+    (Dropout(0.5), (9,)),
+]
+
+
+@pytest.mark.parametrize(("layer", "shape"), EXAMPLES, ids=[f"{e[0]} on {e[1]}" for e in EXAMPLES])
+def test_a_words_costs_are_its_modules(layer: Layer, shape: Shape) -> None:
+    block = torch.nn.Sequential(*BLOCKS[type(layer)](layer, shape))
+    assert block(torch.rand(2, *shape)).shape == (2, *layer.output(shape))
+    assert sum(weight.numel() for weight in block.parameters()) == layer.parameters(shape)
+
+
+def test_every_word_has_an_example() -> None:
+    assert {type(layer) for layer, _ in EXAMPLES} == set(BLOCKS)
+    assert set(MODULES) == set(NONLINEARITIES)
+
+
+def test_the_nonlinearities_are_the_papers() -> None:
+    values = torch.tensor([-2.0, 0.0, 3.0])
+    assert MODULES["ReLU"]()(values.clone()).tolist() == [0, 0, 3]
+    expected = torch.tensor([-2 * LEAKY_SLOPE, 0, 3])
+    torch.testing.assert_close(MODULES["LeakyReLU"]()(values.clone()), expected)
+    torch.testing.assert_close(MODULES["Tanh"]()(values), values.tanh())
+
+
+def test_standardised_features_have_mean_0_and_deviation_1() -> None:
+    images = torch.randint(0, 256, (50, 3, 4, 5), dtype=torch.uint8)
+    pixels = images.float() / 255
+    standardize = Standardize(pixels.mean(0), pixels.std(0, correction=0))
+    result = standardize(images)
+    torch.testing.assert_close(result.mean(0), torch.zeros(3, 4, 5), atol=1e-5, rtol=0)
+    torch.testing.assert_close(result.std(0, correction=0), torch.ones(3, 4, 5))
+    assert torch.equal(result, standardize(pixels))
+
+
+def test_dropout_repeats_itself_from_a_seed() -> None:
+    dropout, values = SeededDropout(0.5), torch.ones(1000)
+    dropout.reseed(3)
+    first, second = dropout(values), dropout(values)
+    dropout.reseed(3)
+    assert torch.equal(dropout(values), first)
+    assert not torch.equal(first, second)
+    dropout.reseed(4)
+    assert not torch.equal(dropout(values), first)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_dropout_drops_its_share_and_keeps_the_expectation(rate: float) -> None:
+    result = SeededDropout(rate)(torch.ones(40_000))
+    assert abs((result == 0).float().mean() - rate) < 0.01
+    torch.testing.assert_close(result.unique(), torch.tensor([0, 1 / (1 - rate)]))
+
+
+def test_dropout_lets_gradients_through_where_it_kept() -> None:
+    values = torch.ones(100, requires_grad=True)
+    result = SeededDropout(0.25)(values)
+    result.sum().backward()
+    assert values.grad is not None
+    assert torch.equal(values.grad, result.detach())
+
+
+def test_dropout_outside_training_does_nothing() -> None:
+    values = torch.rand(100)
+    assert torch.equal(SeededDropout(0.5).eval()(values), values)
+    assert torch.equal(SeededDropout(0)(values), values)
+
+
+def test_dropout_draws_from_a_generator_of_its_own() -> None:
+    before = torch.get_rng_state()
+    SeededDropout(0.5)(torch.ones(10))
+    assert torch.equal(before, torch.get_rng_state())

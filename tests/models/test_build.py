@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lilliput.errors import NotationError
+from lilliput.models.build import build_model, pool_first, seed_dropout
+from lilliput.notation import ZOO, parse, trace
+from lilliput.notation.plan import NONLINEARITIES
+
+SMALL = "ConvReLU(F3-4) -> MaxPool -> FCReLU(8) -> Dropout(0.5) -> FC(5)"
+
+
+def build(text: str, size: int = 8, seed: int = 0) -> nn.Sequential:
+    return build_model(
+        parse(text), torch.full((3, size, size), 0.5), torch.full((3, size, size), 0.3), seed=seed
+    )
+
+
+def images(count: int, size: int = 8) -> Tensor:
+    random = torch.Generator().manual_seed(1)
+    return torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8, generator=random)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_a_network_is_what_its_trace_says(name: str) -> None:
+    model = build(ZOO[name].notation, size=64).eval()
+    weighty: list[tuple[tuple[int, ...], int]] = []
+
+    def note(module: nn.Module, _: object, output: Tensor) -> None:
+        weighty.append((tuple(output.shape[1:]), sum(w.numel() for w in module.parameters())))
+
+    for module in model:
+        if isinstance(module, (nn.Conv2d, nn.Linear, nn.MaxPool2d)):
+            module.register_forward_hook(note)
+    with torch.inference_mode():
+        model(images(1, 64))
+    assert weighty == [(line.shape, line.parameters) for line in trace(parse(ZOO[name].notation))]
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_the_gradient_reaches_every_parameter(name: str) -> None:
+    model = build(ZOO[name].notation, size=16)
+    model(images(2, 16)).logsumexp(1).sum().backward()
+    for place, weight in model.named_parameters():
+        assert weight.grad is not None, place
+        assert weight.grad.isfinite().all(), place
+        assert weight.grad.abs().sum() > 0, place
+
+
+@pytest.mark.parametrize("nonlinearity", NONLINEARITIES)
+def test_pooling_first_changes_neither_outputs_nor_gradients(nonlinearity: str) -> None:
+    make = {"ReLU": nn.ReLU, "LeakyReLU": nn.LeakyReLU, "Tanh": nn.Tanh}[nonlinearity]
+    torch.manual_seed(1)
+    layers: list[nn.Module] = [nn.Conv2d(3, 4, 3), make(), nn.MaxPool2d(2), nn.MaxPool2d(2)]
+    swapped = pool_first(copy.deepcopy(layers))
+    assert [type(m) for m in swapped] == [nn.Conv2d, nn.MaxPool2d, nn.MaxPool2d, make]
+    results = []
+    for modules in (layers, swapped):
+        model = nn.Sequential(*modules)
+        output = model(images(4, 14).float() / 255 - 0.5)
+        (output * torch.arange(output.numel()).view_as(output)).sum().backward()
+        results.append([output, *(w.grad for w in model.parameters())])
+    for before, after in zip(*results, strict=True):
+        torch.testing.assert_close(after, before)
+
+
+def test_a_network_pools_first() -> None:
+    kinds = [type(module) for module in build(SMALL)]
+    assert kinds.index(nn.MaxPool2d) < kinds.index(nn.ReLU)
+
+
+def test_bytes_and_floats_give_the_same() -> None:
+    model = build(SMALL).eval()
+    assert torch.equal(model(images(3)), model(images(3).float() / 255))
+
+
+def test_the_same_seed_builds_the_same_network() -> None:
+    some, same, other = (build(SMALL, seed=seed).state_dict() for seed in (3, 3, 4))
+    assert all(torch.equal(some[key], same[key]) for key in some)
+    assert not torch.equal(some["1.weight"], other["1.weight"])
+
+
+def test_building_leaves_the_rest_of_the_world_alone() -> None:
+    before = torch.get_rng_state()
+    build(SMALL)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_first_weights_are_drawn_as_he_et_al() -> None:
+    state = build("ConvReLU(F5-64) -> FCReLU(256) -> FC(200)").state_dict()
+    first, hidden, last = (w for w in state.values() if w.ndim in (2, 4))
+    torch.testing.assert_close(first.std(), torch.tensor((2 / 75) ** 0.5), rtol=0.05, atol=0)
+    torch.testing.assert_close(hidden.std(), torch.tensor((2 / 4096) ** 0.5), rtol=0.05, atol=0)
+    torch.testing.assert_close(last.std(), torch.tensor((1 / 256) ** 0.5), rtol=0.05, atol=0)
+    biases = [w for name, w in state.items() if name.endswith("bias")]
+    assert len(biases) == 3
+    assert not any(bias.any() for bias in biases)
+
+
+def test_all_dropout_follows_one_seed_each_layer_its_own() -> None:
+    model = build("Dropout(0.5) -> Dropout(0.5) -> FC(2)").train()
+    ones = torch.ones(1, 3, 8, 8)
+
+    def drawn(seed: int) -> list[Tensor]:
+        seed_dropout(model, seed)
+        return [model[place](ones) for place in (1, 2)]
+
+    some, same, other = drawn(1), drawn(1), drawn(2**63 - 1)
+    assert all(torch.equal(a, b) for a, b in zip(some, same, strict=True))
+    assert not torch.equal(some[0], some[1])
+    assert not torch.equal(some[0], other[0])
+
+
+def test_images_too_small_for_the_plan() -> None:
+    with pytest.raises(NotationError, match="MaxPool"):
+        build("MaxPool -> MaxPool -> FC(2)", size=2)
