@@ -58,7 +58,7 @@ def test_bf16_is_nearly_the_same(model: nn.Sequential, images: Tensor) -> None:
 def test_the_model_is_left_as_it_was(model: nn.Sequential, images: Tensor, training: bool) -> None:
     model.train(training)
     predict(model, [images])
-    assert [module.training for module in model.modules()] == [training] * 8
+    assert {module.training for module in model.modules()} == {training}
 
     def broken():
         yield images

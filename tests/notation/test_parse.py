@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lilliput.errors import NotationError
@@ -127,6 +127,7 @@ PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(PIECES, max_size=12).map("".join) | st.text(max_size=30))
 def test_any_text_is_read_or_refused_at_a_place_within_it(text: str) -> None:
     try:

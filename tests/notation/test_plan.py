@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lilliput.errors import NotationError
@@ -21,11 +21,13 @@ PLANS = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(PLANS)
 def test_every_plan_reads_back_from_its_own_text(plan: Plan) -> None:
     assert parse(str(plan)) == plan
 
 
+@settings(deadline=None, max_examples=50)
 @given(PLANS, st.integers(1, 80), st.integers(1, 80))
 def test_trace_gives_a_line_per_layer_or_says_which_layer_is_too_much(
     plan: Plan, height: int, width: int

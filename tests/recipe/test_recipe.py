@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lilliput.errors import RecipeError
@@ -198,6 +198,7 @@ RECIPES = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(RECIPES)
 def test_a_recipe_reads_back_from_its_own_text(tmp_path_factory, values: dict) -> None:
     recipe = Recipe.model_validate(values)
