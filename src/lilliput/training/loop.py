@@ -6,7 +6,6 @@ Recording, progress and stopping are lines of the caller's ``for``.
 from __future__ import annotations
 
 import math
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -148,8 +147,12 @@ def check_finite(state: TrainingState, recipe: Recipe) -> None:
 
 
 def peak_memory_bytes(device: torch.device) -> int:
-    """The most memory in use so far: the device's for CUDA, else this process's."""
+    """The most memory in use so far: the device's for CUDA, else this process's; 0 where the system does not tell."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    if sys.platform == "win32":
+        return 0
+    import resource  # not on Windows
+
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
