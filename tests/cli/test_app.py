@@ -39,7 +39,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Any:
         (["evaluate"], "lilliput evaluate --help"),
         (["models", "--size", "big"], 'unable to convert "big" into int'),
         (["--bogus"], "lilliput --help"),
-        (["models", "m5"], "did you mean 'm"),
+        (["models", "m5"], "known: m1, m2, m3, m4"),
     ],
 )
 def test_wrong_use_is_answered_with_the_nearest_right_one(

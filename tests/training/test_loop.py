@@ -29,7 +29,7 @@ def test_it_memorises_16_images(
 ) -> None:
     recipe = make_recipe(
         data={"limit": 16},
-        model={"plan": "ConvReLU(F3-8) -> MaxPool -> FCReLU(32) -> FC(4)"},
+        model={"plan": "ConvReLU(F3-8) -> MaxPool -> FCReLU(32) -> FC(4)", "dropout": 0.0},
         optimizer={"learning_rate": 0.01, "l2": 0.0},
         training={"epochs": 60, "batch_images": 8},
     )

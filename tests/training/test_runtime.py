@@ -61,12 +61,12 @@ def test_half_of_it_open(
 ) -> None:
     monkeypatch.setattr(runtime, "_time_alternately", lambda steps: [9.0, 3.0])
     chosen = choose_runtime(training(precision="bf16"), "cpu", small_model, *batch)
-    assert (chosen.precision, chosen.memory_format) == ("bf16", "channels_last")
-    assert chosen.timings == {"bf16 contiguous": 9.0, "bf16 channels_last": 3.0}
+    assert (chosen.precision, chosen.memory_format) == ("bf16", "contiguous")
+    assert chosen.timings == {"bf16 channels_last": 9.0, "bf16 contiguous": 3.0}
 
 
 @pytest.mark.parametrize(
-    ("timings", "taken"), [([10, 9, 11], 0), ([10, 8, 7], 2), ([10, 20, 30], 0), ([10, 5, 6], 1)]
+    ("timings", "taken"), [([10, 8, 11], 0), ([10, 7.5, 7], 2), ([10, 20, 30], 0), ([10, 5, 6], 1)]
 )
 def test_another_choice_must_be_clearly_faster(timings: list[float], taken: int) -> None:
     candidates = [Runtime("cpu", "fp32", "contiguous", n) for n in range(3)]
@@ -85,7 +85,7 @@ def test_a_hopeless_candidate_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> 
     steps = [lambda: calls.append("a"), lambda: calls.append("b")]
     assert runtime._time_alternately(steps) == [1.0, 100.0]
     assert calls.count("b") == 1
-    assert calls.count("a") == 1 + runtime.PROBE_STEPS
+    assert calls.count("a") == 2 + runtime.PROBE_ROUNDS  # once unmeasured, once to warm up
 
 
 def test_devices() -> None:
