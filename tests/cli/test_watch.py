@@ -5,9 +5,9 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
-from lilliput.experiment import Runtime, Step
 
 from lilliput.cli import watch as watching
+from lilliput.experiment import Runtime, Step
 from lilliput.results.history import Epoch
 
 STEPS = 3

@@ -7,12 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from lilliput.experiment import Step, run_steps
-from lilliput.recipe import load_recipe, shipped_recipes
 
 from lilliput.data.pack import Pack
 from lilliput.data.prepare import prepare
 from lilliput.data.toy import write_toy_zip
+from lilliput.experiment import Step, run_steps
+from lilliput.recipe import load_recipe, shipped_recipes
 
 
 @pytest.fixture(scope="module")
