@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -62,3 +63,28 @@ def test_progress_on_a_terminal_takes_every_update(
         for done in range(3):
             show(done, 2)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("called", "known", "expected"),
+    [
+        ("/somewhere/bin/lilliput", True, "lilliput"),
+        ("/somewhere/bin/lilliput", False, "/somewhere/bin/lilliput"),
+        ("CWD/.venv/bin/lilliput", False, ".venv/bin/lilliput"),
+        (".venv/bin/lilliput", False, ".venv/bin/lilliput"),
+        ("/somewhere/bin/pytest", False, "lilliput"),
+    ],
+)
+def test_program_is_what_a_shell_understands_here(
+    called: str, known: bool, expected: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [called.replace("CWD", str(tmp_path))])
+    monkeypatch.setattr("shutil.which", lambda name: "/bin/lilliput" if known else None)
+    assert console.program() == expected
+
+
+def test_program_run_as_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/x/lilliput/__main__.py"])
+    monkeypatch.setattr("sys.executable", "/x/bin/python3")
+    assert console.program() == "python3 -m lilliput"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,20 @@ def test_prepare_of_nothing_is_one_clear_message(
     err = capsys.readouterr().err
     assert source in err and "Traceback" not in err
     assert not (own_places / "pack").exists()
+
+
+def test_prepare_tiny_imagenet_downloads_where_people_see_it(
+    toy_zip: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def download(progress: Callable[[int, int], None] = lambda done, total: None) -> Path:
+        progress(0, 248_000_000)
+        return toy_zip
+
+    monkeypatch.setattr("lilliput.data.download.download_tiny_imagenet", download)
+    assert main(["prepare", "tiny-imagenet", "--json"]) == 0
+    said = capsys.readouterr()
+    assert "downloading tiny-imagenet-200.zip ..." in said.err
+    assert json.loads(said.out)["counts"]["train"] > 0
 
 
 def test_a_truncated_zip_leaves_nothing_behind(

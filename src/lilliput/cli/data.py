@@ -47,6 +47,7 @@ def prepare(
     from lilliput.data.prepare import prepare as prepare_pack
 
     started = time.monotonic()
+    _download_if_named(source)
     with progress(f"preparing {source}", "images") as show:
         pack = prepare_pack(
             source, to, size=size, skip_broken=skip_broken, force=force, progress=show
@@ -79,5 +80,16 @@ def open_pack(data: str) -> Pack:
     """The pack at ``data``, or the one made of the source there."""
     from lilliput.data.prepare import open_data
 
+    _download_if_named(data)
     with progress(f"preparing {data}", "images") as show:
         return open_data(data, progress=show)
+
+
+def _download_if_named(source: str) -> None:
+    """Fetch what ``tiny-imagenet`` stands for where people can see it; nothing to do for other sources."""
+    if source != "tiny-imagenet":
+        return
+    from lilliput.data.download import download_tiny_imagenet
+
+    with progress("downloading tiny-imagenet-200.zip", "MB") as show:
+        download_tiny_imagenet(progress=lambda done, total: show(done // 10**6, total // 10**6))

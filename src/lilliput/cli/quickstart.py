@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lilliput.cli.console import Json, answer, bold, duration, note, percent, table
+from lilliput.cli.console import Json, answer, bold, duration, note, percent, program, table
 from lilliput.cli.data import open_pack
 from lilliput.cli.results import save_all_figures
 from lilliput.cli.watch import watch
@@ -138,8 +138,8 @@ def _story(
             table(places, indent="  "),
             "",
             "Three things to try next:",
-            f"  lilliput evaluate {first}",
-            "  lilliput models m4",
-            f"  lilliput train m1 --data {data} training.epochs=5",
+            f"  {program()} evaluate {first}",
+            f"  {program()} models m4",
+            f"  {program()} train m1 --data {data} training.epochs=5",
         ]
     )

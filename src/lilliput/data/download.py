@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from lilliput.data.home import home
 from lilliput.errors import SourceError
 from lilliput.results.atomic import storage_errors, sync
 
@@ -26,13 +27,13 @@ _OK, _PARTIAL, _RANGE_BEYOND_END = 200, 206, 416
 
 
 def download_tiny_imagenet(
-    to: Path,
+    to: Path | None = None,
     *,
     url: str = OFFICIAL_URL,
     checksum: str = OFFICIAL_CHECKSUM,
     progress: Progress = lambda done, total: None,
 ) -> Path:
-    """Bring the official zip to the file ``to``; without a request if it is there already and right.
+    """Bring the official zip to the file ``to`` (default: a place in the cache); no request if it is there and right.
 
     What arrives goes to ``<to>.partial``, which is kept when the connection breaks: the next call asks for the rest.
     Only a file with the right checksum is renamed to ``to``.
@@ -42,6 +43,7 @@ def download_tiny_imagenet(
     """
     import pooch  # it loads requests, which only a download needs
 
+    to = to or home() / "downloads" / "tiny-imagenet-200.zip"
     if to.is_file() and pooch.hashes.hash_matches(str(to), checksum):
         return to
     partial = to.with_name(f"{to.name}.partial")

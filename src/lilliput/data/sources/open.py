@@ -11,7 +11,6 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 
-from lilliput.data.home import home
 from lilliput.data.sources.classfolders import find_root, read_class_folders
 from lilliput.data.sources.official import is_official, read_official
 from lilliput.data.sources.source import Listing, Source
@@ -87,8 +86,7 @@ def _toy(source: str | Path, seed: int, val_fraction: float) -> Source:
 def _tiny_imagenet(source: str | Path, seed: int, val_fraction: float) -> Source:
     from lilliput.data.download import download_tiny_imagenet
 
-    path = home() / "downloads" / "tiny-imagenet-200.zip"
-    return _zip(download_tiny_imagenet(path), seed, val_fraction)
+    return _zip(download_tiny_imagenet(), seed, val_fraction)
 
 
 def _zip(source: str | Path, seed: int, val_fraction: float) -> Source:
