@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 
 from lilliput.data.pack import Pack
 from lilliput.data.prepare import prepare
+from lilliput.notation import ZOO
 from lilliput.results.history import Epoch
 from lilliput.results.predictions import Predictions
 from lilliput.results.run import Run
@@ -90,7 +91,7 @@ def fabricate_run(  # noqa: PLR0913
     classes = named_classes(12) if classes is None else classes
     plan = f"ConvReLU(F{filters[1]}-{filters[0]}) -> MaxPool -> FC({len(classes)})"
     toml = (
-        f'name = "{recipe}"\nseed = {seed}\n\n[model]\nnotation = "{plan}"\n\n'
+        f'name = "{recipe}"\nseed = {seed}\n\n[model]\nplan = "{recipe if recipe in ZOO else plan}"\n\n'
         f"[optimizer]\nl2 = 1e-4\n\n[training]\nepochs = {epochs}\nbatch_images = 128\n"
     )
     environment = {

@@ -41,6 +41,8 @@ def train(
 
     if isinstance(recipe, (str, Path)):
         recipe = load_recipe(recipe, overrides)
+    elif overrides:
+        recipe = recipe.changed(overrides)
     with run_folder(recipe.name, run, resume=resume) as folder:
         pack = data if isinstance(data, Pack) else open_data(data)
         return run_experiment(recipe, pack, folder, device=device, resume=resume)
@@ -107,25 +109,30 @@ def run_folder(recipe_name: str, named: str | Path | None, *, resume: bool) -> I
 
 
 def _newest(recipe_name: str) -> Path:
-    numbered = [path for path in RUNS.glob(f"{recipe_name}-*") if _number(path, recipe_name)]
-    if not numbered:
+    stem = Run.folder_stem(recipe_name)
+    # A folder without a recipe was claimed by a training that never began.
+    begun = [path.parent for path in RUNS.glob("*/recipe.toml") if _number(path.parent, stem)]
+    if not begun:
         raise RunError(
             f"there is no run of '{recipe_name}' below {RUNS} to resume",
             "start one without --resume, or name its folder: --run DIR",
         )
-    return max(numbered, key=lambda path: _number(path, recipe_name))
+    return max(begun, key=lambda path: _number(path, stem))
 
 
-def _number(path: Path, recipe_name: str) -> int:
-    rest = path.name.removeprefix(f"{recipe_name}-")
+def _number(folder: Path, stem: str) -> int:
+    rest = folder.name.removeprefix(f"{stem}-")
     return int(rest) if rest.isdecimal() else 0
 
 
 def _trained_on(run: Run) -> Path:
-    path = Path(run.environment.get("data", {}).get("path", ""))
-    if not (path / "manifest.json").is_file():
+    recorded = run.environment.get("data", {}).get("path", "")
+    path = Path(recorded)
+    if not recorded or not (path / "manifest.json").is_file():
         raise RunError(
-            f"the data {run.name} was trained on is no longer at {path}",
+            f"the data {run.name} was trained on is no longer at {path}"
+            if recorded
+            else f"{run.name} does not say where the data lies that it was trained on",
             "name it: --data PACK_OR_SOURCE",
         )
     return path

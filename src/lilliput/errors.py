@@ -19,8 +19,12 @@ An error deserves a class here when a caller would handle it differently. Its me
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from importlib.metadata import requires
+from pathlib import Path
 
 
 class LilliputError(Exception):
@@ -93,15 +97,24 @@ class MissingExtraError(LilliputError):
     """An optional dependency that is not installed."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(
-            f"{what} needs the optional part '{extra}'", f"pip install 'lilliput[{extra}]'"
-        )
+        super().__init__(f"{what} needs the optional part '{extra}'", _how_to_install(extra))
 
 
 class Interrupted(LilliputError):
     """Stopped by the user; everything is saved."""
 
     exit_code = 130
+
+
+def _how_to_install(extra: str) -> str:
+    # In a clone its own script knows best; elsewhere the parts are named, for they are what is missing.
+    if (Path(__file__).parents[2] / "scripts" / "setup").is_file():
+        return f"scripts/setup {extra}"
+    marker = re.compile(rf"""extra *== *['"]{re.escape(extra)}['"]""")
+    parts = [
+        one.partition(";")[0].strip() for one in requires("lilliput") or () if marker.search(one)
+    ]
+    return f"pip install {shlex.join(parts)}"
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:

@@ -145,8 +145,10 @@ def _finish(
 def evaluate_run(
     run: Run, pack: Pack, split: str = "val", views: Sequence[str] | None = None
 ) -> Predictions:
-    """What the trained network says to a split of a pack; stored in the run when asked with the recipe's own views.
+    """What the trained network says to a split of a pack.
 
+    Stored in the run when it is the data the run was trained on, asked with the recipe's own views; so what a report
+    shows is always of the run's own data.
     ``split`` is a split of the pack, or ``heldout``: what the recipe held out of train.
     Raises: RunError when the pack has other classes, another size or no such split.
     """
@@ -157,7 +159,7 @@ def evaluate_run(
     _check_size(run, pack, selection)
     asked = recipe.evaluation.views if views is None else tuple(views)
     predictions = _predict(model, selection, asked, runtime)
-    if asked == recipe.evaluation.views:
+    if asked == recipe.evaluation.views and _fingerprint(run) == pack.fingerprint:
         run.save_predictions(split, predictions)
     return predictions
 
@@ -191,7 +193,7 @@ def _selection_of(run: Run, recipe: Recipe, pack: Pack, split: str) -> Selection
             "name the data it was trained on",
         )
     if split == "heldout" and recipe.data.holdout:
-        if run.environment.get("data", {}).get("fingerprint") != pack.fingerprint:
+        if _fingerprint(run) != pack.fingerprint:
             raise RunError(
                 f"{pack.path} is not the data {run.name} held images out of",
                 "name the data it was trained on",
@@ -207,6 +209,11 @@ def _selection_of(run: Run, recipe: Recipe, pack: Pack, split: str) -> Selection
     return selection
 
 
+def _fingerprint(run: Run) -> str | None:
+    """Of the data a run was trained on."""
+    return run.environment.get("data", {}).get("fingerprint")
+
+
 def _check_size(run: Run, pack: Pack, selection: Selection) -> None:
     height, width = json.loads(run.weights_metadata()["image_size"])
     if image_size(selection) != (height, width):
@@ -220,7 +227,7 @@ def _open_to_resume(folder: Path, recipe: Recipe, pack: Pack) -> Run:
     """The run to go on with. Raises: RunError showing every difference of recipe or data."""
     run = Run.open(folder)
     changed = differences(run.recipe, recipe.model_dump(mode="json"))
-    trained_on = run.environment.get("data", {}).get("fingerprint")
+    trained_on = _fingerprint(run)
     if trained_on != pack.fingerprint:
         changed.append(f"data: {str(trained_on)[:16]}, now {pack.fingerprint[:16]} ({pack.path})")
     if changed:

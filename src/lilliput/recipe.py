@@ -151,6 +151,13 @@ class Recipe(Section):
     training: TrainingRecipe
     evaluation: EvaluationRecipe = EvaluationRecipe()
 
+    def changed(self, overrides: Sequence[str]) -> Recipe:
+        """This recipe with ``"section.key=value"`` overrides. Raises: RecipeError."""
+        values = self.model_dump(mode="json")
+        for override in overrides:
+            _apply(values, override)
+        return _check(values, self.name)
+
     def to_toml(self) -> str:
         """The whole recipe, defaults included, as TOML that :func:`load_recipe` reads back."""
         return tomli_w.dumps(self.model_dump(mode="json"))

@@ -22,6 +22,7 @@ from lilliput.analysis.figures.classes import main_evaluation, ranked
 from lilliput.analysis.figures.curves import paper_accuracy
 from lilliput.analysis.style import figure_style, percent, to_inline_svg
 from lilliput.errors import RunError
+from lilliput.notation import ZOO
 from lilliput.results.atomic import write_bytes
 from lilliput.results.metrics import ClassAccuracy, Evaluation, average, evaluate
 from lilliput.results.run import Run
@@ -202,7 +203,8 @@ def _draw(run: Run, key: str) -> dict[str, Markup]:
 def _notation(run: Run) -> str:
     if run.weights_path.is_file() and (plan := run.weights_metadata().get("plan")):
         return plan
-    return str(_section(run.recipe, "model").get("notation", ""))
+    plan = str(_section(run.recipe, "model").get("plan", ""))
+    return ZOO[plan].notation if plan in ZOO else plan
 
 
 def _training_facts(run: Run) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ keeps them fresh): the argument parser alone takes longer to load than a person 
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -19,14 +20,31 @@ PAGES = Path(__file__).with_name("pages")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed, 2 asked wrongly, 130 and 143 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _open_streams()
     try:
         code = _answer(words)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read our output has gone (`lilliput models | head -1`). What is still unwritten must go somewhere.
+    except OSError as error:
+        # Whoever read our output has gone (`lilliput models | head -1`), or the disk it went to is full. What is still
+        # unwritten must go somewhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            print(f"error: cannot write the answer: {error.strerror}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("stopped: interrupted", file=sys.stderr)
+        return 130
     return code
+
+
+def _open_streams() -> None:
+    """Let output be written wherever it goes: a closed stream is no stream, and what it cannot spell is escaped."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the process's life
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _answer(words: list[str]) -> int:

@@ -26,7 +26,15 @@ COMMANDS = {
     "models": "lilliput.cli.models:models",
 }
 
-_PLACES = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
+_NAMES = {errno.ENAMETOOLONG, errno.ELOOP}
+_PLACES = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+} | _NAMES
 
 
 def build_app() -> App:
@@ -102,7 +110,8 @@ def _place_error(error: Exception) -> LilliputError | None:
     if not isinstance(error, OSError) or error.errno not in _PLACES:
         return None
     where = f"{error.filename}: " if error.filename else ""
-    return LilliputError(f"{where}{error.strerror}", "free some space, or choose another place")
+    hint = "" if error.errno in _NAMES else "free some space, or choose another place"
+    return LilliputError(f"{where}{error.strerror}", hint)
 
 
 def _fail(error: LilliputError, as_json: bool) -> int:
@@ -112,5 +121,5 @@ def _fail(error: LilliputError, as_json: bool) -> int:
         print(f"hint: {error.hint}", file=sys.stderr)
     if as_json:
         facts = {"kind": type(error).__name__, "message": str(error), "hint": error.hint}
-        print(json.dumps({"error": facts}, ensure_ascii=False))
+        print(json.dumps({"error": facts}))
     return error.exit_code

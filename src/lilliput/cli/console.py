@@ -16,12 +16,13 @@ from typing import Annotated
 from cyclopts import Parameter
 
 Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
+Words = Annotated[list[str], Parameter(consume_multiple=True, negative=())]
 Json = Annotated[Flag, Parameter(help="Print one JSON object and nothing else.")]
 
 
 def answer(text: str, facts: Mapping[str, object], *, as_json: bool) -> None:
     """A command's result: the text for people, or the facts as one JSON object."""
-    print(json.dumps(_finite(facts), ensure_ascii=False, allow_nan=False) if as_json else text)
+    print(json.dumps(_finite(facts), allow_nan=False) if as_json else text)
 
 
 def _finite(value: object) -> object:
@@ -56,7 +57,9 @@ def is_terminal() -> bool:
 
 def bold(text: str) -> str:
     """Emphasis in a result, where colours are welcome."""
-    is_plain = "NO_COLOR" in os.environ or not sys.stdout.isatty()
+    is_plain = (
+        "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty()
+    )
     return text if is_plain else f"\033[1m{text}\033[0m"
 
 
@@ -123,7 +126,7 @@ def progress(title: str, unit: str) -> Iterator[Callable[[int, int], None]]:
     )
 
     columns = [
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lilliput.cli.console import Flag, Json, answer, bold, duration, note, progress
+from lilliput.cli.console import Flag, Json, answer, bold, duration, note, program, progress
 
 if TYPE_CHECKING:
     from lilliput.data.pack import Pack
@@ -69,7 +69,7 @@ def prepare(
     text = [
         bold(f"{pack.path}"),
         f"{len(pack.classes)} classes; images: {images}; fingerprint {pack.fingerprint[:16]}",
-        f"ready in {duration(seconds)}; try: lilliput train m1 --data {shlex.quote(str(pack.path))}",
+        f"ready in {duration(seconds)}; try: {program()} train m1 --data {shlex.quote(str(pack.path))}",
     ]
     if pack.left_out:
         text.insert(2, f"left out as broken: {', '.join(file for file, _ in pack.left_out)}")

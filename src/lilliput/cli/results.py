@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lilliput.cli.console import Json, answer, bold, note, percent, table
+from lilliput.cli.console import Json, Words, answer, bold, note, percent, table
 
 if TYPE_CHECKING:
     from lilliput.results.metrics import ClassAccuracy, Evaluation
@@ -19,12 +19,13 @@ def evaluate(
     *,
     split: str = "val",
     data: str | None = None,
-    views: list[str] | None = None,
+    views: Words | None = None,
     json: Json = False,
 ) -> None:
     """How good a trained network is: top-1, top-5, the best and the worst classes.
 
-    Reads the stored predictions, or has the network make them where there are none.
+    Reads the stored predictions, or has the network make them where there are none. They are stored when they are of
+    the data the run was trained on.
 
     Parameters
     ----------
@@ -43,8 +44,8 @@ def evaluate(
     opened = Run.open(run)
     verdict = api.evaluate(opened, split=split, data=data, views=views)
     answer(
-        describe(verdict, title=f"{opened.name} on {split}"),
-        {"run": str(run), "split": split, **facts(verdict)},
+        describe(verdict, title=f"{opened.name} on {split}" + (f" of {data}" if data else "")),
+        {"run": str(run), "split": split, "data": data, "views": views, **facts(verdict)},
         as_json=json,
     )
 

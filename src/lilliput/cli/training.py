@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lilliput.cli.console import Flag, Json, answer, bold, note, percent
+from lilliput.cli.console import Flag, Json, answer, bold, note, percent, program
 from lilliput.cli.data import open_pack
 from lilliput.cli.results import save_all_figures
 from lilliput.cli.watch import watch
@@ -78,14 +78,15 @@ def _interrupted(stop: StopRequest, again: str) -> Interrupted:
 
 def _summary(run: Run) -> str:
     last = run.history[-1]
+    split = "heldout" if "heldout" in run.splits_predicted else "val"
     return "\n".join(
         [
             bold(
-                f"{run.name}: {percent(last.val_accuracy)} right on val after {last.epoch} epochs"
+                f"{run.name}: {percent(last.val_accuracy)} right on {split} after {last.epoch} epochs"
             ),
             f"run     {run.path}  (figures/ in it)",
-            f"next    lilliput evaluate {shlex.quote(str(run.path))}",
-            f"        lilliput report {shlex.quote(str(run.path))}",
+            f"next    {program()} evaluate {shlex.quote(str(run.path))}",
+            f"        {program()} report {shlex.quote(str(run.path))}",
         ]
     )
 

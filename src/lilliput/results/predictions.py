@@ -22,7 +22,7 @@ UNLABELLED = -1
 
 # Sums of up to thousands of float32 probabilities, some of them averaged or rounded through bfloat16, stay well inside.
 _SUM_TOLERANCE = 1e-3
-_HINT = "predict the split again: lilliput evaluate RUN"
+_HINT = "predict the split again: lilliput evaluate RUN --data DATA"
 
 
 @dataclass(frozen=True, eq=False)

@@ -66,7 +66,7 @@ class Run:
         run = cls(Path(folder))
         with storage_errors(run.path):
             run.path.mkdir(parents=True, exist_ok=True)
-            occupied = any(run.path.iterdir())
+            occupied = _is_occupied(run.path)
         if occupied:
             raise RunError(
                 f"{run.path} already holds something", "go on with --resume, or name another --run"
@@ -103,7 +103,7 @@ class Run:
         Making the folder is what claims its number, so two trainings started at once never get the same one.
         Raises: StorageError.
         """
-        stem = re.sub(r"[^\w.+-]+", "-", recipe_name).strip(".-") or "run"
+        stem = cls.folder_stem(recipe_name)
         with storage_errors(root):
             root.mkdir(parents=True, exist_ok=True)
             matches = (re.fullmatch(re.escape(stem) + r"-(\d+)", p.name) for p in root.iterdir())
@@ -115,6 +115,11 @@ class Run:
                     return folder
                 except FileExistsError:
                     number += 1
+
+    @staticmethod
+    def folder_stem(recipe_name: str) -> str:
+        """What the default folders of a recipe's runs begin with: its name, fit for any file system."""
+        return re.sub(r"[^\w.+-]+", "-", recipe_name).strip(".-") or "run"
 
     @property
     def name(self) -> str:
@@ -245,6 +250,12 @@ class Run:
 
     def _predictions_path(self, split: str) -> Path:
         return self.path / "predictions" / f"{split}.npz"
+
+
+def _is_occupied(folder: Path) -> bool:
+    # The recipe is written last: an environment without one is what a process killed just then has left.
+    begun = (_ENVIRONMENT, f".{_ENVIRONMENT}", f".{_RECIPE}")
+    return any(not path.name.startswith(begun) for path in folder.iterdir())
 
 
 def _read_text(path: Path) -> str:

@@ -171,3 +171,9 @@ def test_the_verdict_is_on_val_else_on_heldout(make_run, guesses):
     unknown = replace(guesses(12, 24), labels=np.full(24, -1))
     run.save_predictions("heldout", unknown)
     assert main_evaluation(run) is None
+
+
+def test_the_papers_level_belongs_to_the_network_not_to_the_name(make_run):
+    run = make_run("m1-1", recipe="m1", classes=MANY)
+    run.recipe_path.write_text(run.recipe_toml.replace('plan = "m1"', 'plan = "FC(200)"'))
+    assert curve_numbers(run).paper_accuracy is None

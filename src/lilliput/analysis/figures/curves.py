@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,8 @@ from lilliput.analysis.style import (
     new_axes,
     percent,
 )
+from lilliput.errors import NotationError
+from lilliput.notation import ZOO, parse
 from lilliput.results.run import Run
 
 # Table 1's accuracies. They come from the challenge's server, whose test labels were never published.
@@ -66,8 +69,13 @@ def curve_numbers(run: Run) -> CurveNumbers | None:
 
 def paper_accuracy(run: Run) -> float | None:
     """What the paper reports for this run's network; None if it has none, or the data is not its 200 classes."""
-    same_task = len(run.classes) == _PAPER_CLASSES
-    return PAPER_ACCURACY.get(str(run.recipe.get("name"))) if same_task else None
+    if len(run.classes) != _PAPER_CLASSES:
+        return None
+    plan = str(run.recipe.get("model", {}).get("plan"))
+    plans = {parse(ZOO[name].notation): accuracy for name, accuracy in PAPER_ACCURACY.items()}
+    with suppress(NotationError):
+        return plans.get(parse(ZOO[plan].notation if plan in ZOO else plan))
+    return None
 
 
 def draw_loss(numbers: CurveNumbers) -> Figure:
