@@ -62,6 +62,25 @@ def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
     assert pixels[0, 3].tolist() == [255, 255, 255]
 
 
+def tiff(values: np.ndarray, order: str, tags: dict[int, list[int]]) -> bytes:
+    """A TIFF by hand, in one strip; ``tags`` are added to the necessary ones."""
+    height, width, channels = values.shape
+    data = values.astype(values.dtype.newbyteorder(order)).tobytes()
+    photometric = 1 if channels == 1 else 2
+    table = {256: [width], 257: [height], 258: [values.itemsize * 8] * channels, 259: [1]}
+    table |= {262: [photometric], 273: [8], 277: [channels], 278: [height], 279: [len(data)]}
+    entries, more = b"", b""
+    start = 8 + len(data) + 2 + 12 * len(table | tags) + 4
+    for tag, numbers in sorted((table | tags).items()):
+        content = struct.pack(f"{order}{len(numbers)}I", *numbers)
+        if len(numbers) > 1:
+            content, more = struct.pack(f"{order}I", start + len(more)), more + content
+        entries += struct.pack(f"{order}HHI", tag, 4, len(numbers)) + content
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    count = struct.pack(f"{order}H", len(table | tags))
+    return mark + struct.pack(f"{order}I", 8 + len(data)) + data + count + entries + bytes(4) + more
+
+
 def png(width: int, height: int, bits: int, colours: int, rows: bytes) -> bytes:
     """A PNG by hand, for what Pillow does not write."""
 
@@ -74,11 +93,55 @@ def png(width: int, height: int, bits: int, colours: int, rows: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-def test_sixteen_bit_colour_is_scaled_not_clipped() -> None:
-    values = noise(8, 8, 3, dtype=np.uint16)
+def sixteen_bits(channels: int) -> np.ndarray:
+    """All that is hard to round, among noise."""
+    values = noise(64, 64, channels, dtype=np.uint16)
+    values[0, :, 0] = [*range(0, 8192, 256), *range(128, 16512, 512)]
+    values[1, :5, 0] = 0, 255, 256, 65407, 65535
+    return values
+
+
+def over_white(values: np.ndarray) -> np.ndarray:
+    """What 16-bit RGBA becomes, from the document's words: / 257, rounded, then laid over white."""
+    image = Image.fromarray(np.rint(values / 257).astype(np.uint8))
+    white = Image.new("RGBA", image.size, "white")
+    return np.asarray(Image.alpha_composite(white, image).convert("RGB"))
+
+
+def test_sixteen_bit_colour_is_rounded() -> None:
+    values = sixteen_bits(3)
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    pixels = decode(png(8, 8, 16, 2, rows), 8).astype(float)
-    assert np.abs(pixels - values / 257).max() <= 1
+    pixels = decode(png(64, 64, 16, 2, rows), 64)
+    np.testing.assert_array_equal(pixels, np.rint(values / 257))
+    assert pixels[1, 1, 0] == 1
+
+
+@pytest.mark.parametrize("colours", [4, 6])
+def test_sixteen_bit_transparency_is_rounded(colours: int) -> None:
+    values = sixteen_bits(2 if colours == 4 else 4)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    rgba = values[..., [0, 0, 0, 1]] if colours == 4 else values
+    np.testing.assert_array_equal(decode(png(64, 64, 16, colours, rows), 64), over_white(rgba))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_sixteen_bit_tiff_is_rounded(order: str) -> None:
+    values = sixteen_bits(4)
+    for channels in (1, 3):
+        part = values[..., :channels]
+        expected = np.rint(part / 257) * np.ones(3)
+        np.testing.assert_array_equal(decode(tiff(part, order, {}), 64), expected)
+    transparent = tiff(values, order, {338: [2]})
+    np.testing.assert_array_equal(decode(transparent, 64), over_white(values))
+
+
+def test_tiff_that_would_be_misread_is_refused() -> None:
+    values = sixteen_bits(3)
+    in_planes = tiff(values, "<", {284: [2], 273: [8] * 3, 279: [values.nbytes // 3] * 3})
+    with pytest.raises(UndecodableError, match="16 bits a channel"):
+        decode(in_planes, 64)
+    with pytest.raises(UndecodableError, match="12 bits a channel"):
+        decode(tiff(values[..., :1], "<", {258: [12]}), 64)
 
 
 def test_one_bit_and_palette() -> None:
@@ -165,9 +228,17 @@ def test_truncated_files_are_refused(picture: Draw, part: float) -> None:
             decode(data[: int(len(data) * part)], 64)
 
 
-def test_floating_point_pixels_are_refused() -> None:
-    with pytest.raises(UndecodableError, match="range"):
-        decode(encoded(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"), 4)
+@pytest.mark.parametrize("top", [1, 255, 65535, 70000])
+@pytest.mark.parametrize(
+    ("dtype", "kind"), [(np.uint32, 1), (np.int32, 2), (np.int16, 2), (np.float32, 3)]
+)
+def test_pixels_without_a_fixed_range_are_refused_whatever_they_hold(
+    top: int, dtype: type, kind: int
+) -> None:
+    values = np.linspace(0, min(top, 32767) if dtype is np.int16 else top, 64)
+    data = tiff(values.astype(dtype).reshape(8, 8, 1), "<", {339: [kind]})
+    with pytest.raises(UndecodableError, match="no fixed range"):
+        decode(data, 8)
 
 
 def test_formats_beyond_the_list_are_refused() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -30,11 +30,13 @@ class Server:
     honours_range: bool = True
     cut_after: int | None = None
     status: int | None = None
+    go_on: Event = field(default_factory=Event)  # cleared: it stops after half of the file
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
     state = Server()
+    state.go_on.set()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -54,7 +56,11 @@ def server() -> Iterator[Server]:
                 self.send_header("Content-Range", f"bytes {start}-{last}/{len(CONTENT)}")
             self.end_headers()
             end = len(CONTENT) if state.cut_after is None else start + state.cut_after
-            self.wfile.write(CONTENT[start:end])
+            half = (start + end) // 2
+            self.wfile.write(CONTENT[start:half])
+            self.wfile.flush()
+            state.go_on.wait(20)
+            self.wfile.write(CONTENT[half:end])
 
         def log_message(self, *_: object) -> None:
             pass
@@ -140,6 +146,90 @@ def test_a_file_that_is_there_and_wrong_is_replaced(server: Server, tmp_path: Pa
     target.write_bytes(b"half a page of HTML")
     download_tiny_imagenet(target, url=server.url, checksum=CHECKSUM)
     assert target.read_bytes() == CONTENT
+
+
+class Second:
+    """Another download to the same place, begun when the first has half of the file."""
+
+    def __init__(self, server: Server, target: Path) -> None:
+        self.server, self.target = server, target
+        self.seen: list[tuple[int, int]] = []
+        self.path: Path | None = None
+        self.thread = Thread(target=self.run)
+
+    def run(self) -> None:
+        self.path = download_tiny_imagenet(
+            self.target, url=self.server.url, checksum=CHECKSUM, progress=self.shown
+        )
+
+    def shown(self, *now: int) -> None:
+        self.seen.append(now)  # the first goes on once this one is seen to wait
+        self.server.go_on.set()
+
+    def start(self, here: int, total: int) -> None:
+        if here and not self.thread.ident:
+            self.thread.start()
+
+
+def test_the_second_of_two_waits_for_the_first(server: Server, tmp_path: Path) -> None:
+    server.go_on.clear()
+    target = tmp_path / "tiny.zip"
+    second = Second(server, target)
+    download_tiny_imagenet(target, url=server.url, checksum=CHECKSUM, progress=second.start)
+    second.thread.join()
+    assert second.path == target and target.read_bytes() == CONTENT
+    assert server.ranges == [""]
+    assert 0 < second.seen[0][0] < len(CONTENT)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["tiny.zip"]
+
+
+def test_the_second_of_two_goes_on_when_the_first_breaks_off(
+    server: Server, tmp_path: Path
+) -> None:
+    server.go_on.clear()
+    server.cut_after = 600_000
+    second = Second(server, tmp_path / "tiny.zip")
+
+    def start(here: int, total: int) -> None:
+        second.start(here, total)
+        if server.go_on.is_set():
+            server.cut_after = None
+
+    with pytest.raises(SourceError, match="broke off after"):
+        download_tiny_imagenet(
+            tmp_path / "tiny.zip", url=server.url, checksum=CHECKSUM, progress=start
+        )
+    second.thread.join()
+    assert server.ranges[0] == "" and server.ranges[1].startswith("bytes=")
+    assert (tmp_path / "tiny.zip").read_bytes() == CONTENT
+    assert [entry.name for entry in tmp_path.iterdir()] == ["tiny.zip"]
+
+
+def test_what_a_killed_download_left_locks_nobody_out(server: Server, tmp_path: Path) -> None:
+    (tmp_path / ".tiny.zip.lock").touch()
+    (tmp_path / "tiny.zip.partial").write_bytes(CONTENT[:500_000])
+    download_tiny_imagenet(tmp_path / "tiny.zip", url=server.url, checksum=CHECKSUM)
+    assert server.ranges == ["bytes=500000-"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["tiny.zip"]
+
+
+def test_a_file_system_without_locks(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    path = download_tiny_imagenet(tmp_path / "tiny.zip", url=server.url, checksum=CHECKSUM)
+    assert path.read_bytes() == CONTENT
+
+
+def test_the_place_in_the_cache(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LILLIPUT_HOME", str(tmp_path))
+    path = download_tiny_imagenet(url=server.url, checksum=CHECKSUM)
+    assert path == tmp_path / "downloads" / "tiny-imagenet-200.zip"
 
 
 def test_nobody_answers(server: Server, tmp_path: Path) -> None:

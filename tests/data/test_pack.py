@@ -90,6 +90,20 @@ def test_a_wrong_header_is_named_at_once(pack: Pack) -> None:
         Pack.open(pack.path)
 
 
+@pytest.mark.parametrize("file", ["train.labels.npy", "val.labels.npy", "test.boxes.npy"])
+def test_a_damaged_label_or_box_is_found_before_it_is_used(pack: Pack, file: str) -> None:
+    path = pack.path / file
+    data = bytearray(path.read_bytes())
+    data[136] ^= 2
+    path.write_bytes(data)
+    opened, split = Pack.open(pack.path), file.partition(".")[0]
+    with pytest.raises(PackError, match=f"{re.escape(file)} is damaged: its checksum") as caught:
+        opened[split]
+    assert "--force" in caught.value.hint
+    for other in {"train", "val", "test"} - {split}:
+        assert len(opened[other]) == pack.counts[other]
+
+
 def test_a_manifest_of_a_newer_version_is_refused(pack: Pack) -> None:
     path = pack.path / "manifest.json"
     document = json.loads(path.read_bytes()) | {"version": 2}

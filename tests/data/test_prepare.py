@@ -40,72 +40,6 @@ def leftovers(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.name.startswith(".")]
 
 
-def as_class_folders(official: Path, root: Path) -> Path:
-    """The same pictures in train, val and test, val sorted, without any of the official files."""
-    for line in (official / "val" / "val_annotations.txt").read_text().splitlines():
-        name, id = line.split("\t")[:2]
-        folder = root / "valid" / id
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes((official / "val" / "images" / name).read_bytes())
-    for path in [*official.rglob("n0*.JPEG"), *official.rglob("test_*.JPEG")]:
-        folder = root / ("test" if "test" in path.name else f"train/{path.name[:3]}")
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / path.name).write_bytes(path.read_bytes())
-    return root
-
-
-def as_parquet(official: Path, root: Path) -> Path:
-    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    folders = as_class_folders(official, root / "sorted")
-    for split in ("train", "valid", "test"):
-        files = sorted(folders.joinpath(split).rglob("*.JPEG"), reverse=True)
-        labels = [None if split == "test" else path.parent.name for path in files]
-        rows = [{"bytes": path.read_bytes(), "path": path.name} for path in files]
-        table = pa.table({"image": rows, "label": pa.array(labels, pa.string())})
-        pq.write_table(table, root / f"{split}-00000-of-00001.parquet", row_group_size=5)
-    return root
-
-
-def test_zip_and_folder_give_the_same_bytes(
-    official: Path, official_zip: Path, tmp_path: Path, contents: Contents
-) -> None:
-    folder = prepare(official, tmp_path / "a")
-    archive = prepare(official_zip, tmp_path / "b")
-    assert folder.fingerprint == archive.fingerprint
-    arrays = [
-        {k: v for k, v in contents(p.path).items() if k != "manifest.json"}
-        for p in (folder, archive)
-    ]
-    assert arrays[0] == arrays[1] and len(arrays[0]) == 8
-
-
-@pytest.mark.parametrize("convert", [as_class_folders, as_parquet])
-def test_the_fingerprint_is_that_of_the_pictures(
-    official: Path, tmp_path: Path, convert: Callable[[Path, Path], Path]
-) -> None:
-    pack = prepare(official, tmp_path / "a")
-    (tmp_path / "other").mkdir()
-    other = prepare(convert(official, tmp_path / "other"), tmp_path / "b")
-    assert other.fingerprint == pack.fingerprint
-    for split in pack.splits:
-        np.testing.assert_array_equal(other[split].images, pack[split].images)
-        assert other[split].names == pack[split].names
-        assert np.array_equal(other[split].labels, pack[split].labels)
-
-
-def test_another_label_or_pixel_is_another_fingerprint(official: Path, tmp_path: Path) -> None:
-    prints = {prepare(official, tmp_path / "a").fingerprint}
-    annotations = official / "val" / "val_annotations.txt"
-    text = annotations.read_text()
-    annotations.write_text(text.replace("n01", "n02", 1))
-    prints.add(prepare(official, tmp_path / "b").fingerprint)
-    annotations.write_text(text)
-    images = official / "test" / "images"
-    (images / "test_0.JPEG").write_bytes((images / "test_1.JPEG").read_bytes())
-    prints.add(prepare(official, tmp_path / "c").fingerprint)
-    assert len(prints) == 3
-
-
 def test_the_default_place_is_used_again(official_zip: Path, cache: Path) -> None:
     pack = prepare(official_zip)
     assert pack.path.parent == cache and re.fullmatch(r"mini-[0-9a-f]{10}", pack.path.name)
@@ -256,8 +190,31 @@ def test_a_disk_that_fills_up_leaves_nothing(official: Path, tmp_path: Path) -> 
 
 def test_a_place_that_cannot_be(official: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("1")
-    with pytest.raises(StorageError, match="cannot write"):
-        prepare(official, tmp_path / "file" / "pack")
+    with pytest.raises(StorageError, match=r"cannot write .*pack: .*file is not a folder"):
+        prepare(official, tmp_path / "file" / "deep" / "pack")
+
+
+def test_a_pack_is_not_prepared_again(official: Path, tmp_path: Path) -> None:
+    pack = prepare(official, tmp_path / "pack")
+    with pytest.raises(SourceError, match="pack is a pack already") as caught:
+        prepare(pack.path, tmp_path / "again")
+    assert f"--data {pack.path}" in caught.value.hint
+
+
+def test_a_source_may_have_a_manifest_of_its_own(official: Path) -> None:
+    (official / "manifest.json").write_text("{}")
+    assert open_data(official).counts["train"] == 33
+
+
+def test_no_name_is_not_the_current_folder(
+    official: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for here in (official, prepare(official, tmp_path / "pack").path):
+        monkeypatch.chdir(here)
+        with pytest.raises(UsageError, match="no data set is named"):
+            prepare("", tmp_path / "other")
+        with pytest.raises(UsageError, match="no data set is named"):
+            open_data("")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -267,12 +224,15 @@ def test_a_read_only_place(official: Path, tmp_path: Path) -> None:
         prepare(official, tmp_path / "locked" / "pack")
 
 
-def test_stopping_in_the_middle_leaves_nothing(official: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
+def test_stopping_in_the_middle_leaves_nothing(
+    official: Path, tmp_path: Path, end: type[BaseException]
+) -> None:
     def stop(done: int, total: int) -> None:
         if done:
-            raise KeyboardInterrupt
+            raise end
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(end):
         prepare(official, tmp_path / "pack", progress=stop)
     assert leftovers(tmp_path) == []
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed, 2 asked wrongly, 130 and 143 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     _open_streams()
+    _let_sigterm_clean_up()
     try:
         code = _answer(words)
         sys.stdout.flush()
@@ -45,6 +48,12 @@ def _open_streams() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the process's life
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _let_sigterm_clean_up() -> None:
+    """Leave by an exception, so that what is half-written goes; training, which saves first, sets its own handler."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
 
 def _answer(words: list[str]) -> int:

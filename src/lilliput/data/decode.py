@@ -3,7 +3,10 @@
 What the file is, its content tells, never its name. The rules:
 
 - JPEG by simplejpeg; JPEGs it does not take (CMYK, YCCK, EXIF, warnings) and PNG, WEBP, BMP, GIF, TIFF by Pillow;
-- grey becomes three equal channels; 16 bits become 8 by value / 257; transparency is laid over white;
+- grey becomes three equal channels; transparency is laid over white;
+- 16 bits become 8 by value / 257, rounded, in grey and colour (TIFF with a fourth channel that is not plain
+  transparency: by the high byte); pixels of 32 bits, signed or floating-point ones have no fixed range and are refused,
+  whatever they hold, as is TIFF of 12 bits, or of 16 in separate planes;
 - CMYK becomes RGB by Pillow's plain formula, colour profiles are not applied;
 - of an animation or a multi-page file the first frame; EXIF orientation is applied;
 - more than 25 million pixels are refused from the header, before any decoding;
@@ -15,22 +18,31 @@ What the file is, its content tells, never its name. The rules:
 from __future__ import annotations
 
 import io
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import simplejpeg
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 MAX_PIXELS = 25_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-DECODE_VERSION = 1  # raised whenever a rule above changes, so that packs are made anew
+DECODE_VERSION = 2  # raised whenever a rule above changes, so that packs are made anew
 
+_BITS_PER_SAMPLE, _PLANAR_CONFIGURATION = 258, 284  # tags of TIFF
 _WARNINGS = Lock()  # Python's warning filters belong to all threads
-_GREY_MODES = ("1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N", "I")
+_GREY_MODES = ("1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N")
+# Of 16-bit colours Pillow keeps the high bytes. By this raw mode it finds the low ones, in these channels.
+_SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+_LOW_BYTES = {"LA;16B": ("RGBA", [1, 1, 1, 3])} | {
+    f"{mode};16{order}": (f"{mode};16{swapped}", [*range(len(mode))])
+    for mode in ("RGB", "RGBA")
+    for order, swapped in _SWAPPED.items()
+}
 
 
 class UndecodableError(ValueError):
@@ -99,7 +111,8 @@ def _open_with_pillow(data: bytes) -> tuple[Image.Image, bool]:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
         with image:
             _check_pixels(image.width, image.height)
-            image.load()
+            _check_depth(image)
+            _load(image, data)
             is_grey = image.mode in _GREY_MODES
             return _rgb(_upright(image)), is_grey
     except UndecodableError:
@@ -124,6 +137,45 @@ def _check_pixels(width: int, height: int) -> None:
         raise UndecodableError(f"{width}x{height} pixels are more than {MAX_PIXELS:,}")
 
 
+def _check_depth(image: ImageFile.ImageFile) -> None:
+    """Refuse what has no fixed range, and the TIFF that Pillow misreads."""
+    if image.mode in ("I", "F"):
+        raise UndecodableError("pixels of 32 bits, or signed ones, have no fixed range")
+    tags = getattr(image, "tag_v2", {})
+    bits = max(tags.get(_BITS_PER_SAMPLE, (8,)))
+    in_planes = tags.get(_PLANAR_CONFIGURATION) == 2 and not image.mode.startswith("I;16")
+    if bits > 8 and (in_planes or not all(";16" in _raw_mode(tile) for tile in image.tile)):
+        raise UndecodableError(f"{bits} bits a channel, stored like this, are not read")
+
+
+def _load(image: ImageFile.ImageFile, data: bytes) -> None:
+    """Load the pixels, those of 16-bit colours rounded to 8 bits."""
+    raw_mode = _raw_mode(image.tile[0]) if image.tile else ""
+    image.load()
+    if raw_mode not in _LOW_BYTES:
+        return
+    other_mode, channels = _LOW_BYTES[raw_mode]
+    with _quietly():
+        other = Image.open(io.BytesIO(data), formats=FORMATS)
+    other.tile = [tile._replace(args=_with_raw_mode(tile.args, other_mode)) for tile in other.tile]
+    high, low = np.asarray(image), np.asarray(other)[..., channels]
+    image.frombytes(_eight_bits(high.astype(np.int64) * 256 + low).tobytes())
+
+
+def _raw_mode(tile: Any) -> str:
+    """How the pixels of a part of a file are laid down, in Pillow's words."""
+    return tile.args if isinstance(tile.args, str) else str(tile.args[0])
+
+
+def _with_raw_mode(arguments: Any, raw_mode: str) -> Any:
+    return raw_mode if isinstance(arguments, str) else (raw_mode, *arguments[1:])
+
+
+def _eight_bits(values: np.ndarray) -> np.ndarray:
+    """16-bit values / 257, rounded."""
+    return ((values + 128) // 257).astype(np.uint8)
+
+
 def _upright(image: Image.Image) -> Image.Image:
     try:
         with _quietly():
@@ -133,13 +185,8 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16") or image.mode == "I":
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-            raise UndecodableError("32-bit pixels have no fixed range")
-        return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
-    if image.mode == "F":
-        raise UndecodableError("32-bit pixels have no fixed range")
+    if image.mode.startswith("I;16"):
+        return Image.fromarray(_eight_bits(np.asarray(image).astype(np.int64))).convert("RGB")
     if image.has_transparency_data:
         over = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", over.size, "white"), over).convert("RGB")

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # Windows, which refuses to rename a file that another process writes to
+    fcntl = None
 
 from lilliput.data.home import home
 from lilliput.errors import SourceError
@@ -23,6 +30,7 @@ Progress = Callable[[int, int], None]
 
 _CHUNK_BYTES = 1 << 16
 _TIMEOUT_SECONDS = 30
+_WAIT_SECONDS = 0.2
 _OK, _PARTIAL, _RANGE_BEYOND_END = 200, 206, 416
 
 
@@ -36,32 +44,80 @@ def download_tiny_imagenet(
     """Bring the official zip to the file ``to`` (default: a place in the cache); no request if it is there and right.
 
     What arrives goes to ``<to>.partial``, which is kept when the connection breaks: the next call asks for the rest.
-    Only a file with the right checksum is renamed to ``to``.
+    Only a file with the right checksum is renamed to ``to``. While another process downloads it, this one waits.
 
     Raises: SourceError when the server cannot be reached, refuses, breaks off, or sends something else; StorageError
     when the file cannot be written (what has arrived so far is kept).
     """
     import pooch  # it loads requests, which only a download needs
 
+    def is_right(path: Path) -> bool:
+        return path.is_file() and pooch.hashes.hash_matches(str(path), checksum)
+
     to = to or home() / "downloads" / "tiny-imagenet-200.zip"
-    if to.is_file() and pooch.hashes.hash_matches(str(to), checksum):
+    if is_right(to):
         return to
     partial = to.with_name(f"{to.name}.partial")
     with storage_errors(to):
         to.parent.mkdir(parents=True, exist_ok=True)
-        _fetch(url, partial, progress)
-        if not pooch.hashes.hash_matches(str(partial), checksum):
-            received = partial.stat().st_size
-            partial.unlink()
-            raise SourceError(
-                f"{url} sent {received:,} bytes that are not the expected file (its checksum is not {checksum}); "
-                "they are removed",
-                f"try again, or {_by_hand()}",
-            )
-        sync(partial)
-        os.replace(partial, to)
-        sync(to.parent)
+        with _alone(to.with_name(f".{to.name}.lock"), lambda: progress(_size(partial), 0)):
+            if is_right(to):  # another process has brought it meanwhile
+                return to
+            _fetch(url, partial, progress)
+            if not is_right(partial):
+                received = _size(partial)
+                partial.unlink()
+                raise SourceError(
+                    f"{url} sent {received:,} bytes that are not the expected file (its checksum is not {checksum}); "
+                    "they are removed",
+                    f"try again, or {_by_hand()}",
+                )
+            sync(partial)
+            os.replace(partial, to)
+            sync(to.parent)
     return to
+
+
+@contextmanager
+def _alone(lock: Path, wait: Callable[[], None]) -> Iterator[None]:
+    """Only one process at a time gets past the file ``lock``; ``wait`` is called again and again until it does.
+
+    The system lets go of the lock when its process dies, so there is none to be found stale.
+    """
+    if fcntl is None:
+        yield
+        return
+    while True:
+        with lock.open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                wait()
+                time.sleep(_WAIT_SECONDS)
+                continue
+            except OSError:  # a file system that has no locks
+                pass
+            if not _is_still_at(file, lock):  # its last holder has removed it since it was opened
+                continue
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+            return
+
+
+def _is_still_at(file: BinaryIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _fetch(url: str, partial: Path, progress: Progress) -> None:
@@ -77,7 +133,7 @@ def _fetch(url: str, partial: Path, progress: Progress) -> None:
             _by_hand(),
         ) from error
     except requests.RequestException as error:
-        here = partial.stat().st_size if partial.is_file() else 0
+        here = _size(partial)
         if here:
             hint = f"run the same command again to go on from there, or {_by_hand()}"
             raise SourceError(
@@ -97,7 +153,7 @@ class ResumingDownloader:
         import requests
 
         path = Path(output_file)
-        here = path.stat().st_size if path.is_file() else 0
+        here = _size(path)
         # Compressed in transit, a range would count other bytes than the file has.
         headers = {"Accept-Encoding": "identity"}
         if here:

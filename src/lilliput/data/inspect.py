@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from lilliput.data import manifest
 from lilliput.data.decoding import Look
 from lilliput.data.pack import ClassInfo, Pack
 from lilliput.data.packing import Progress, broken_pictures, look_at_all
 from lilliput.data.sources import Listing, open_source
-from lilliput.data.sources.open import NAMED
+from lilliput.data.sources.open import is_pack
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def inspect_data(
 
     Raises: SourceError for a source that cannot be read at all; PackError for a damaged pack.
     """
-    if str(data) not in NAMED and (Path(data) / manifest.MANIFEST).is_file():
+    if is_pack(data):
         return _inspect_pack(Pack.open(data), progress)
     source = open_source(data)
     listing = source.listing()

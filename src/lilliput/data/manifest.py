@@ -13,6 +13,7 @@ FORMAT = "lilliput pack"
 VERSION = 1
 MANIFEST = "manifest.json"
 ARRAYS = ("images", "labels", "boxes")
+ARRAY_FILES = frozenset(f"{s}.{a}.npy" for s in ("train", "val", "test") for a in ARRAYS)
 REBUILD = "make the pack again: lilliput prepare SOURCE --to DIR --force"
 
 
@@ -58,5 +59,10 @@ def is_pack_folder(path: Path) -> bool:
     if not path.is_dir() or path.is_symlink():
         return False
     names = {entry.name for entry in path.iterdir()}
-    known = {f"{split}.{array}.npy" for split in ("train", "val", "test") for array in ARRAYS}
-    return MANIFEST in names and names <= known | {MANIFEST}
+    return MANIFEST in names and names <= ARRAY_FILES | {MANIFEST}
+
+
+def is_pack_like(path: Path) -> bool:
+    """Whether a folder is meant to be a pack; a source may well have a ``manifest.json`` of its own."""
+    arrays = (path / name for name in ARRAY_FILES)
+    return (path / MANIFEST).is_file() and any(array.is_file() for array in arrays)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,6 +67,7 @@ class Pack:
     def open(cls, path: str | Path) -> Pack:
         """Open a pack, checking everything that is quick to check: the manifest whole, the files by size and header.
 
+        Labels and boxes are checked whole when their split is loaded, pixels only by :meth:`verify`.
         Raises: PackError naming the file that is missing, damaged or of a newer version.
         """
         folder = Path(path)
@@ -85,7 +87,8 @@ class Pack:
     def __getitem__(self, split: str) -> Split:
         if split not in self._splits:
             raise PackError(f"{self.path} has no split '{split}'", did_you_mean(split, self.splits))
-        arrays = {array: self._load(split, array) for array in self._splits[split]["files"]}
+        files = self._splits[split]["files"]
+        arrays = {array: self._load(split, array, entry) for array, entry in files.items()}
         names = tuple(self._splits[split]["names"])
         return Split(arrays["images"], arrays.get("labels"), arrays["boxes"], names)
 
@@ -124,9 +127,15 @@ class Pack:
         if [found.dtype.name, *found.shape] != [entry["dtype"], *entry["shape"]]:
             raise self._damaged(split, array, "its header is wrong")
 
-    def _load(self, split: str, array: str) -> np.ndarray:
-        mode = "r" if array == "images" else None
-        loaded = np.load(self._path(split, array), mmap_mode=mode, allow_pickle=False)
+    def _load(self, split: str, array: str, entry: Mapping[str, Any]) -> np.ndarray:
+        path = self._path(split, array)
+        if array == "images":
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        # A damaged label would be trained on in silence; these files are small enough to be read twice.
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+            raise self._damaged(split, array, "its checksum is wrong")
+        loaded = np.load(BytesIO(content), allow_pickle=False)
         loaded.flags.writeable = False
         return loaded
 

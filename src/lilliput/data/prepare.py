@@ -17,7 +17,7 @@ from lilliput.data.home import home
 from lilliput.data.pack import Pack
 from lilliput.data.packing import Progress, make_manifest, write_arrays
 from lilliput.data.sources import Listing, Source, open_source
-from lilliput.data.sources.open import NAMED
+from lilliput.data.sources.open import is_pack
 from lilliput.errors import BrokenImagesError, PackError, StorageError, UsageError
 from lilliput.results.atomic import atomic_folder, storage_errors
 
@@ -48,13 +48,14 @@ def prepare(
     stamp = _stamp(opened, size)
     target = Path(to) if to is not None else default_place(opened, stamp)
     _refuse_inside(opened, target)
+    place = _folder_above(target)
     if _is_taken(target) and not force:
         return _reuse(target, opened, stamp, skip_broken)
     if _is_taken(target) and not manifest.is_pack_folder(target):
         raise PackError(f"{target} is no pack, so it is not replaced", "choose another place")
     _remove_stale(target)
     listing = opened.listing()
-    _check_space(target, listing, size)
+    _check_space(place, listing, size)
     try:
         with atomic_folder(target) as folder:
             written = write_arrays(
@@ -80,7 +81,7 @@ def open_data(
 
     Raises: as :func:`prepare` and ``Pack.open``.
     """
-    if str(data) not in NAMED and (Path(data) / manifest.MANIFEST).is_file():
+    if is_pack(data):
         return Pack.open(data)
     return prepare(data, size=size, skip_broken=skip_broken, progress=progress)
 
@@ -133,10 +134,20 @@ def _reuse(target: Path, source: Source, stamp: str, skip_broken: bool) -> Pack:
     return pack
 
 
-def _check_space(target: Path, listing: Listing, size: int) -> None:
+def _folder_above(target: Path) -> Path:
+    """The nearest folder above ``target`` that is there. Raises: StorageError when a file stands in its way."""
     place = target.absolute().parent
-    while not place.exists():
-        place = place.parent
+    with storage_errors(target):
+        while not os.path.lexists(place):
+            place = place.parent
+        if not place.is_dir():
+            raise StorageError(
+                f"cannot write {target}: {place} is not a folder", "choose another place"
+            )
+    return place
+
+
+def _check_space(place: Path, listing: Listing, size: int) -> None:
     count = sum(map(len, listing.splits.values()))
     needed = count * (size * size * 3 + 200) + (1 << 20)
     free = shutil.disk_usage(place).free

@@ -48,6 +48,25 @@ def test_deeper_levels_belong_to_the_class(class_folders: MakeFolders) -> None:
     assert (ids.count("cat"), ids.count("dog")) == (8, 4)
 
 
+@pytest.mark.parametrize("names", [["train"], ["test"], ["Val", "training"]])
+@pytest.mark.parametrize("level", ["", "/images"])
+def test_a_class_may_be_called_like_a_split(
+    class_folders: MakeFolders, names: list[str], level: str
+) -> None:
+    folders = {f"{name}{level}": 3 for name in ("bus", *names)}
+    listing = open_source(class_folders(folders)).listing()
+    assert [info.id for info in listing.classes] == sorted(("bus", *names))
+    assert {split: len(p) for split, p in listing.splits.items()} == {
+        "train": 2 * len(folders),
+        "val": len(folders),
+    }
+
+
+def test_splits_stay_splits_beside_other_folders(class_folders: MakeFolders) -> None:
+    root = class_folders({"train/cat": 3, "train/dog": 2, "val/cat": 1, "test": 4, "more": 1})
+    assert counts(root) == {"train": 5, "val": 1, "test": 4}
+
+
 @pytest.mark.parametrize(
     ("folders", "message"),
     [
@@ -56,6 +75,7 @@ def test_deeper_levels_belong_to_the_class(class_folders: MakeFolders) -> None:
         ({"train/cat": 3, "train/dog": 3, "val/cat": 1, "val/eel": 1}, "class 'eel' is in val"),
         ({"train/cat": 3, "train/dog": 3, "val/cat": 0}, "class folder 'val/cat' holds no"),
         ({"val/cat": 3, "val/dog": 3}, "none called 'train'"),
+        ({"Val/cat": 3, "bus": 3}, "has a folder 'Val' but none called 'train'"),
         ({"train/cat": 1, "train/dog": 1, "val/cat": 1, "valid/cat": 1}, "could be the val split"),
         ({"train/cat": 1, "train/dog": 1, "train": 1}, "outside of the class folders"),
         ({"cafe\u0301": 1, "caf\u00e9": 1}, "both called"),

@@ -91,6 +91,11 @@ def spoil(root: Path, what: str) -> None:  # noqa: C901
         annotations.write_text(text.replace("n02", "n77", 1))
     elif what == "no number":
         annotations.write_text(text.replace("\t60\t", "\tsixty\t", 1))
+    elif what == "listed twice":
+        annotations.write_text(f"{text}\n{text.splitlines()[3].replace('n01', 'n03')}\n")
+    elif what == "boxed twice":
+        with open(root / "train" / "n01" / "n01_boxes.txt", "a") as table:
+            table.write("n01_2.JPEG\t2\t1\t42\t62\n")
     elif what == "half sorted":
         (val / "n01").mkdir()
         (val / "images" / "val_0.JPEG").rename(val / "n01" / "val_0.JPEG")
@@ -115,6 +120,8 @@ def spoil(root: Path, what: str) -> None:  # noqa: C901
         ("picture unlisted", r"lacks pictures that are there: val_0\.JPEG"),
         ("unknown class", r"gives 'val_\d+\.JPEG' the unknown class 'n77'"),
         ("no number", r"val_annotations\.txt, line 1 is not 6 columns"),
+        ("listed twice", r"val_annotations\.txt, line 14 contradicts .* about 'val_3\.JPEG'"),
+        ("boxed twice", r"n01_boxes\.txt, line 12 contradicts .* about 'n01_2\.JPEG'"),
         ("half sorted", "beside them"),
         ("wrongly sorted", r"lies in class 'n02', val_annotations\.txt says 'n01'"),
         ("class folder missing", r"wnids\.txt names a class that train has no folder of: 'n02'"),
@@ -128,6 +135,29 @@ def test_spoiled_sets_are_refused_by_name(official: Path, what: str, message: st
     with pytest.raises(SourceError, match=message) as caught:
         listing(official)
     assert str(official) in str(caught.value)
+
+
+def test_a_line_that_is_there_twice_is_no_matter(official: Path) -> None:
+    before = listing(official)
+    for table in official.rglob("*_*.txt"):
+        table.write_text(table.read_text() * 2)
+    assert listing(official).splits == before.splits
+
+
+@pytest.mark.parametrize("spelling", ["Images", "IMAGES"])
+def test_images_in_another_spelling(official: Path, spelling: str) -> None:
+    before = listing(official).splits
+    for folder in [*official.rglob("images")]:
+        folder.rename(folder.with_name(spelling))
+    after = listing(official).splits
+    for split, pictures in before.items():
+        assert [p[1:4] for p in after[split]] == [p[1:4] for p in pictures]
+
+
+def test_an_emptied_images_in_another_spelling(official: Path) -> None:
+    sort_val(official, level=False, keep=True)
+    (official / "val" / "images").rename(official / "val" / "Images")
+    assert len(listing(official).splits["val"]) == 12
 
 
 def test_litter_changes_nothing(official: Path) -> None:

@@ -72,6 +72,30 @@ def test_bare_numbers_keep_their_order(tmp_path: Path, images: list[bytes]) -> N
     assert [info.id for info in open_source(path).listing().classes] == ["00", "02", "09", "10"]
 
 
+def test_truth_values_are_classes(tmp_path: Path, images: list[bytes]) -> None:
+    path = write(tmp_path / "a.parquet", image=images, label=[True, False] * 4)
+    assert [info.id for info in open_source(path).listing().classes] == ["False", "True"]
+
+
+@pytest.mark.parametrize("label", [None, "", -1])
+def test_a_test_split_may_have_no_labels(
+    tmp_path: Path, images: list[bytes], label: str | int | None
+) -> None:
+    known = [1, 2] if isinstance(label, int) else ["1", "2"]
+    write(tmp_path / "f" / "train.parquet", image=images, label=known * 4)
+    write(tmp_path / "f" / "test.parquet", image=images, label=[label] * 8)
+    assert {p.class_id for p in open_source(tmp_path / "f").listing().splits["test"]} == {None}
+
+
+def test_names_are_no_labels(tmp_path: Path, images: list[bytes]) -> None:
+    write(tmp_path / "f" / "train.parquet", image=images, label=["a", "b"] * 4)
+    names = [f"x/{i}.jpg" for i in range(7)] + [None]
+    write(tmp_path / "f" / "test.parquet", image=images, file_name=names)
+    test = open_source(tmp_path / "f").listing().splits["test"]
+    assert {p.class_id for p in test} == {None}
+    assert [p.name for p in test] == [f"{i}.jpg" for i in range(7)] + ["row_7"]
+
+
 def test_a_row_without_bytes_is_broken_not_fatal(tmp_path: Path, images: list[bytes]) -> None:
     path = write(tmp_path / "a.parquet", image=[None, *images[1:]], label=["a", "b"] * 4)
     listing = open_source(path).listing()
@@ -84,6 +108,9 @@ def test_a_row_without_bytes_is_broken_not_fatal(tmp_path: Path, images: list[by
     ("columns", "names", "message"),
     [
         ({"image": [b"1"] * 2, "label": ["a", None]}, None, "row 1 has no label"),
+        ({"image": [b"1"] * 2, "label": ["a", ""]}, None, "row 1 has no label"),
+        ({"image": [b"1"] * 2, "label": [" ", "a"]}, None, "row 0 has no label"),
+        ({"image": [b"1"] * 2, "foo": ["a", "b"]}, None, r"labels \(its columns: image, foo\)"),
         ({"image": [b"1"] * 2, "label": [0, 5]}, ["a", "b"], "row 1: label 5 has no name"),
         ({"image": [b"1"] * 2, "label": [0.5, 1.5]}, None, "an integer or a text"),
         ({"image": [b"1"] * 2, "label": ["a", "a"]}, None, "only one class"),
@@ -98,6 +125,13 @@ def test_unusable_tables_are_named(
     with pytest.raises(SourceError, match=message) as caught:
         open_source(path).listing()
     assert "a.parquet" in str(caught.value)
+
+
+def test_the_names_of_the_column_of_labels_are_listed(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.parquet", image=[b"1"] * 2, foo=["a", "b"])
+    with pytest.raises(SourceError) as caught:
+        open_source(path).listing()
+    assert "label, labels, class, class_id, wnid" in caught.value.hint
 
 
 def test_damaged_files_are_named(tmp_path: Path, images: list[bytes]) -> None:
@@ -120,4 +154,4 @@ def test_without_pyarrow_the_extra_is_named(
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(MissingExtraError) as caught:
         open_source(path).listing()
-    assert "lilliput[parquet]" in caught.value.hint
+    assert "optional part 'parquet'" in str(caught.value) and "parquet" in caught.value.hint

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,9 +48,13 @@ def test_names_that_several_share_get_their_class_then_their_path() -> None:
     assert [p.name for p in named] == expected
 
 
+def content(picture: Picture) -> bytes:
+    return picture.file.encode()
+
+
 def test_held_out_part_is_stratified_and_stable() -> None:
     before = pictures(cat=30, dog=5, eel=2, fox=1)
-    train, val = hold_out(before, 0, 0.1)
+    train, val = hold_out(before, content, 0, 0.1)
     assert [sum(p.class_id == id for p in val) for id in ("cat", "dog", "eel", "fox")] == [
         3,
         1,
@@ -56,15 +62,26 @@ def test_held_out_part_is_stratified_and_stable() -> None:
         0,
     ]
     assert sorted(train + val) == sorted(before)
-    assert hold_out(before[::-1], 0, 0.1)[1] != [] and set(
-        hold_out(before[::-1], 0, 0.1)[1]
-    ) == set(val)
-    assert set(hold_out(before, 1, 0.1)[1]) != set(val)
+    assert set(hold_out(before[::-1], content, 0, 0.1)[1]) == set(val)
+    assert set(hold_out(before, content, 1, 0.1)[1]) != set(val)
+
+
+def test_what_is_held_out_follows_its_recipe() -> None:
+    """The recipe of ``docs/format.md``, written out again."""
+    before = pictures(cat=30)
+    ranked = sorted(before, key=lambda p: hashlib.sha256(b"7\n" + content(p)).digest())
+    assert set(hold_out(before, content, 7, 0.1)[1]) == set(ranked[:3])
+
+
+def test_equal_contents_are_told_apart_by_natural_name() -> None:
+    before = pictures(cat=30)
+    assert [p.name for p in hold_out(before, lambda p: b"", 0, 0.1)[1]] == ["0", "1", "2"]
+    assert hold_out(before[::-1], lambda p: b"", 0, 0.1)[1] == before[:3]
 
 
 def test_new_pictures_hardly_move_old_ones() -> None:
-    old = set(hold_out(pictures(cat=100), 0, 0.1)[1])
-    new = set(hold_out(pictures(cat=110), 0, 0.1)[1])
+    old = set(hold_out(pictures(cat=100), content, 0, 0.1)[1])
+    new = set(hold_out(pictures(cat=110), content, 0, 0.1)[1])
     assert len(old & new) >= 8
 
 

@@ -97,6 +97,40 @@ def test_nul_in_a_name(tmp_path: Path, zip_with: ZipWith) -> None:
         ZipTree(path)
 
 
+@pytest.mark.parametrize("odd", ["a/b\x1b[31mc", "a\n/b", "a/\u009b2Jb", "a/b\x7f"])
+def test_a_name_that_a_terminal_would_obey(tmp_path: Path, zip_with: ZipWith, odd: str) -> None:
+    with pytest.raises(SourceError, match="unsafe name") as caught:
+        ZipTree(zip_with(tmp_path / "a.zip", {odd: b"1"}))
+    assert str(caught.value).isprintable()
+    assert any(code in str(caught.value) for code in (r"\x1b[31m", r"\x0a", r"\x9b", r"\x7f"))
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "problem", "hint"),
+    [
+        (8, 1, "encrypted", "extract it with its password"),
+        (10, 12, "method 12", "zip it again with deflate"),
+        (41, 0o120000 >> 8, "symbolic link", "zip the folder again"),
+        (24, 99, "contradicting", "copy or download"),
+        (27, 99, "contradicting", "copy or download"),
+        (46, ord("/"), "unsafe name", "zip the folder again"),
+        (47, ord(":"), "unsafe name", "zip the folder again"),
+        (48, ord("c"), "twice", "zip it again"),
+    ],
+)
+def test_whatever_is_refused_comes_with_a_next_step(
+    tmp_path: Path, zip_with: ZipWith, place: int, value: int, problem: str, hint: str
+) -> None:
+    """Bytes of the second member's entry in the directory are changed; 46 is where its name begins."""
+    path = zip_with(tmp_path / "a.zip", {"a/c": b"1", "a/b": b"22"})
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"PK\x01\x02") + place] = value
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match=problem) as caught:
+        ZipTree(path)
+    assert hint in caught.value.hint
+
+
 def test_symbolic_links_are_refused(tmp_path: Path) -> None:
     info = zipfile.ZipInfo("a/link")
     info.external_attr = 0o120777 << 16
@@ -139,8 +173,9 @@ def test_bombs_are_refused(
     tmp_path: Path, zip_with: ZipWith, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = zip_with(tmp_path / "a.zip", {"a/b": b"\0" * (2 << 20)}, deflate=True)
-    with pytest.raises(SourceError, match=r"'a/b' would expand \d+ times"):
+    with pytest.raises(SourceError, match=r"'a/b' would expand \d+ times") as caught:
         ZipTree(path)
+    assert "give the folder instead" in caught.value.hint
     path = zip_with(tmp_path / "b.zip", {"a/b": b"1" * 100, "a/c": b"1" * 100})
     monkeypatch.setattr(ziptree, "MAX_MEMBER_BYTES", 99)
     with pytest.raises(SourceError, match="'a/b' would expand to 100 bytes"):

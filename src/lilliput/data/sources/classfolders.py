@@ -2,11 +2,14 @@
 
 A level called ``images`` between class and pictures is no matter, nor is any deeper one: all pictures below a class
 folder are of that class. A test folder may instead hold pictures without classes, directly or in ``images``.
+
+A folder called train, val or test is a class like any other where it stands beside class folders and all of them hold
+their pictures directly (or in ``images``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from lilliput.data.sources.source import NO_BOX, SPLITS, Box, Listing, Picture, make_listing
@@ -34,6 +37,8 @@ _SPELLINGS = {
 def split_folders(tree: Tree, root: str) -> dict[str, str]:
     """Which folder of ``root`` holds which split. Raises: SourceError when two claim the same."""
     found: dict[str, str] = {}
+    if _are_all_classes(tree, root):
+        return found
     for name in tree.folders(root):
         split = _SPELLINGS.get(name.casefold())
         if split in found:
@@ -44,6 +49,13 @@ def split_folders(tree: Tree, root: str) -> dict[str, str]:
         if split:
             found[split] = join(root, name)
     return {split: found[split] for split in SPLITS if split in found}
+
+
+def _are_all_classes(tree: Tree, root: str) -> bool:
+    """Whether what is called like a split is a class: something else is there, and no folder holds class folders."""
+    names = tree.folders(root)
+    others = [name for name in names if name.casefold() not in _SPELLINGS]
+    return bool(others) and all(is_flat(tree, join(root, name)) for name in names)
 
 
 def read_class_folders(tree: Tree, root: str, *, seed: int, val_fraction: float) -> Listing:
@@ -57,9 +69,10 @@ def read_class_folders(tree: Tree, root: str, *, seed: int, val_fraction: float)
             for split, folder in by_split.items()
         }
     elif by_split:
+        name = next(iter(by_split.values()))
         raise SourceError(
-            f"{tree.path} has a folder '{next(iter(by_split))}' but none called 'train'",
-            "name the folder of training classes 'train'",
+            f"{tree.path} has a folder '{name}' but none called 'train'",
+            f"name the folder of training classes 'train'; if '{name}' is a class, call it otherwise",
         )
     else:
         splits = {"train": labelled_pictures(tree, root)}
@@ -79,9 +92,9 @@ def labelled_pictures(
     folder: str,
     *,
     boxes: Mapping[tuple[str, str], Box] = MappingProxyType({}),
-    but: str | None = None,
+    but: Collection[str] = (),
 ) -> list[Picture]:
-    """Every picture of every class folder in ``folder``, except the folder called ``but``; boxes by class and name.
+    """Every picture of every class folder in ``folder``, except the folders ``but``; boxes by class and name.
 
     Raises: SourceError for an empty class folder, a picture outside of the class folders, or two spellings of a class.
     """
@@ -96,7 +109,7 @@ def labelled_pictures(
     spelling: dict[str, str] = {}
     for name in tree.folders(folder):
         class_folder, class_id = join(folder, name), canonical(name)
-        if name == but:
+        if name in but:
             continue
         if class_id in spelling:
             raise SourceError(f"{tree.path}: two folders of {folder} are both called '{class_id}'")
@@ -118,7 +131,7 @@ def unlabelled_pictures(tree: Tree, folder: str) -> list[Picture]:
     """The pictures right in ``folder`` or in its ``images``."""
     return [
         Picture(join(place, name), canonical(name), None, NO_BOX, tree.position(join(place, name)))
-        for place in (folder, join(folder, "images"))
+        for place in (folder, *(join(folder, name) for name in images_folders(tree, folder)))
         for name in tree.files(place)
         if may_be_picture(name)
     ]
@@ -126,7 +139,12 @@ def unlabelled_pictures(tree: Tree, folder: str) -> list[Picture]:
 
 def is_flat(tree: Tree, folder: str) -> bool:
     """Whether the pictures of ``folder`` lie there without class folders."""
-    return set(tree.folders(folder)) <= {"images"}
+    return len(images_folders(tree, folder)) == len(tree.folders(folder))
+
+
+def images_folders(tree: Tree, folder: str) -> list[str]:
+    """The level called ``images`` that may lie between a folder and its pictures, however it is spelled."""
+    return [name for name in tree.folders(folder) if name.casefold() == "images"]
 
 
 def class_names(tree: Tree, root: str, ids: set[str]) -> dict[str, str]:

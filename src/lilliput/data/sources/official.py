@@ -6,13 +6,15 @@
     val/images/val_0.JPEG ...            with val/val_annotations.txt: name, id, x0, y0, x1, y1
     test/images/test_0.JPEG ...          without labels
 
-Whatever else has this shape, of any size and with any ids, reads the same.
+Whatever else has this shape, of any size and with any ids, reads the same. A line that is there twice is no matter;
+two lines that say different things about one picture are refused.
 """
 
 from __future__ import annotations
 
 from lilliput.data.sources.classfolders import (
     class_names,
+    images_folders,
     is_flat,
     labelled_pictures,
     split_folders,
@@ -63,7 +65,7 @@ def _train(tree: Tree, folder: str) -> list[Picture]:
         for file in tree.files(join(folder, name)):
             if file.endswith("_boxes.txt"):
                 table = _table(tree, join(join(folder, name), file), columns=5)
-                boxes |= {(id, canonical(row[0])): box for row, box in table}
+                boxes |= {(id, picture): box for picture, (_, box) in table.items()}
     return labelled_pictures(tree, folder, boxes=boxes)
 
 
@@ -71,8 +73,7 @@ def _val(tree: Tree, folder: str, ids: set[str]) -> list[Picture]:
     """Labels from the annotations where the pictures lie flat; where they are sorted, these only give the boxes."""
     has_table = "val_annotations.txt" in tree.files(folder)
     file = join(folder, "val_annotations.txt")
-    rows = _table(tree, file, columns=6) if has_table else []
-    table = {canonical(row[0]): (canonical(row[1]), box) for row, box in rows}
+    table = _table(tree, file, columns=6) if has_table else {}
     if not is_flat(tree, folder):
         return [_checked(tree, p, table) for p in _sorted_val(tree, folder)]
     pictures = unlabelled_pictures(tree, folder)
@@ -91,15 +92,15 @@ def _val(tree: Tree, folder: str, ids: set[str]) -> list[Picture]:
 
 def _sorted_val(tree: Tree, folder: str) -> list[Picture]:
     """Class folders, beside which an emptied ``images`` may have stayed."""
-    left = join(folder, "images")
-    if "images" not in tree.folders(folder):
-        return labelled_pictures(tree, folder)
-    if tree.files(left) or tree.folders(left):
-        raise SourceError(
-            f"{tree.path}: {folder} has class folders and pictures in 'images' beside them",
-            "finish the sorting, or undo it",
-        )
-    return labelled_pictures(tree, folder, but="images")
+    left = images_folders(tree, folder)
+    for name in left:
+        inside = join(folder, name)
+        if tree.files(inside) or tree.folders(inside):
+            raise SourceError(
+                f"{tree.path}: {folder} has class folders and pictures in '{name}' beside them",
+                "finish the sorting, or undo it",
+            )
+    return labelled_pictures(tree, folder, but=left)
 
 
 def _checked(tree: Tree, picture: Picture, table: dict[str, tuple[str, Box]]) -> Picture:
@@ -144,9 +145,9 @@ def _check_ids(tree: Tree, root: str, ids: set[str]) -> None:
             )
 
 
-def _table(tree: Tree, file: str, columns: int) -> list[tuple[list[str], Box]]:
-    """The rows of a table whose last four columns are a box."""
-    rows = []
+def _table(tree: Tree, file: str, columns: int) -> dict[str, tuple[str, Box]]:
+    """By the name in the first column: the second, and the box that the last four are."""
+    table: dict[str, tuple[str, Box]] = {}
     for number, line in enumerate(read_lines(tree, file), 1):
         if not line.strip():
             continue
@@ -160,5 +161,10 @@ def _table(tree: Tree, file: str, columns: int) -> list[tuple[list[str], Box]]:
                 f"{tree.path}: {file}, line {number} is not {columns} columns that end in a box",
                 "copy the set again",
             )
-        rows.append((row, (x0, y0, x1, y1)))
-    return rows
+        name, content = canonical(row[0]), (canonical(row[1]), (x0, y0, x1, y1))
+        if table.setdefault(name, content) != content:
+            raise SourceError(
+                f"{tree.path}: {file}, line {number} contradicts an earlier line about '{name}'",
+                "keep the line that is right",
+            )
+    return table

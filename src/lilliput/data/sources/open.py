@@ -11,12 +11,13 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 
+from lilliput.data import manifest
 from lilliput.data.sources.classfolders import find_root, read_class_folders
 from lilliput.data.sources.official import is_official, read_official
 from lilliput.data.sources.source import Listing, Source
 from lilliput.data.sources.tree import FolderTree, Tree
 from lilliput.data.sources.ziptree import ZipTree, zip_stamp
-from lilliput.errors import SourceError
+from lilliput.errors import SourceError, UsageError
 
 VAL_FRACTION = 0.1
 _KINDS = "a zip or folder of class folders, the official Tiny ImageNet, or Parquet"
@@ -38,15 +39,27 @@ def open_source(source: str | Path, *, seed: int = 0, val_fraction: float = VAL_
     """The source at a path, or the one called ``toy`` or ``tiny-imagenet`` (write ``./toy`` for a folder of that name).
 
     ``seed`` and ``val_fraction`` only matter where there is no val split and one is held out of train.
-    Raises: SourceError when nothing readable is there.
+    Raises: SourceError when nothing readable is there; UsageError when nothing is named.
     """
+    if not str(source):  # as a path it would be the current folder
+        raise UsageError("no data set is named", f"give {_KINDS}, or 'toy'")
     kind = str(source) if str(source) in NAMED else _kind_of(Path(source))
     return SOURCES[kind](source, seed, val_fraction)
+
+
+def is_pack(data: str | Path) -> bool:
+    """Whether what a user names is a pack, to be opened, and no source."""
+    return str(data) not in ("", *NAMED) and manifest.is_pack_like(Path(data))
 
 
 def _kind_of(path: Path) -> str:
     try:
         if path.is_dir():
+            if manifest.is_pack_like(path):
+                raise SourceError(
+                    f"{path} is a pack already",
+                    f"use it as it is, wherever data is asked for: --data {path}",
+                )
             return "parquet" if _holds_parquet(path) else "folder"
         if not path.is_file():  # a pipe or device could keep us waiting for ever
             raise SourceError(f"there is no data set at {path}", f"give {_KINDS}, or 'toy'")

@@ -1,7 +1,9 @@
 """Parquet with a column of pictures (bytes, or a struct of bytes and path) and a column of labels.
 
 One file, or a folder (or its ``data``) with files called ``train*``, ``val*`` or ``validation*``, and ``test*``.
-Labels are strings, or integers whose names are taken from the Hugging Face entry of the schema if it is there.
+Labels are strings, or integers whose names are taken from the Hugging Face entry of the schema if it is there, or
+booleans (classes ``False`` and ``True``). The pictures' names are in the struct, or in a column of their own; rows
+without one are called ``row_0``, ``row_1`` and so on.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import json
 import re
 import threading
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,12 +29,13 @@ _SPLIT_NAMES = {
 }
 _IMAGE_COLUMNS = ("image", "img", "picture", "jpg", "jpeg", "png", "bytes")
 _LABEL_COLUMNS = ("label", "labels", "class", "class_id", "wnid", "target", "y", "fine_label")
+_NAME_COLUMNS = ("path", "file_name", "filename")
 
 
 class _Columns(NamedTuple):
     image: str
     is_struct: bool
-    has_path: bool
+    name: str | None  # a.b is the field b of the struct a
     label: str | None
     class_names: list[str] | None
 
@@ -119,10 +122,10 @@ class _Reader:
         if columns.label is None and split != "test":
             raise SourceError(
                 f"{path} has no column of labels (its columns: {', '.join(file.schema_arrow.names)})",
-                "call the column 'label'",
+                f"name the column of labels one of: {', '.join(_LABEL_COLUMNS)}",
             )
         ids = _class_ids(path, labels, columns.class_names, split)
-        self.has_numbers |= columns.class_names is None and any(isinstance(v, int) for v in labels)
+        self.has_numbers |= columns.class_names is None and any(map(_is_number, labels))
         return [
             Picture(f"{path.name}, row {row}", name, id, position=first + row)
             for row, (name, id) in enumerate(zip(names, ids, strict=True))
@@ -160,19 +163,14 @@ class _Reader:
     def _labels_and_names(
         self, path: Path, file: Any, columns: _Columns
     ) -> tuple[list[Any], list[str]]:
-        count = file.metadata.num_rows
-        paths: list[str | None] = [None] * count
-        labels: list[Any] = [None] * count
+        empty: list[Any] = [None] * file.metadata.num_rows
         try:
-            if columns.has_path:
-                table = file.read(columns=[f"{columns.image}.path"])
-                paths = [row and row["path"] for row in table.column(0).to_pylist()]
-            if columns.label is not None:
-                labels = file.read(columns=[columns.label]).column(0).to_pylist()
+            labels = _values(file, columns.label) if columns.label else empty
+            paths = _values(file, columns.name) if columns.name else empty
         except (OSError, ValueError) as error:
             raise SourceError(f"{path} is damaged: {error}", "copy it again") from error
         names = [
-            canonical(re.split(r"[/\\]", p)[-1]) if p else f"row_{row}"
+            canonical(re.split(r"[/\\]", p)[-1]) if p and isinstance(p, str) else f"row_{row}"
             for row, p in enumerate(paths)
         ]
         return labels, names
@@ -186,6 +184,13 @@ class _Reader:
             ) from error
 
 
+def _values(file: Any, column: str) -> list[Any]:
+    """A whole column, or a field of a column of structs (``a.b``)."""
+    values = file.read(columns=[column]).column(0).to_pylist()
+    field = column.rpartition(".")[2]
+    return [value[field] if isinstance(value, dict) else value for value in values]
+
+
 def _pyarrow_parquet() -> Any:
     try:
         import pyarrow.parquet
@@ -195,14 +200,12 @@ def _pyarrow_parquet() -> Any:
 
 
 def _columns(path: Path, schema: Any) -> _Columns:
-    """Which column is which: by the Hugging Face entry, else by name, else by type."""
+    """Which column is which: by the Hugging Face entry, else by name; the only one of bytes holds the pictures."""
     features = _features(schema)
     pictures = {field.name: field.type for field in schema if _may_hold_pictures(field.type)}
-    image = _choose(
-        [n for n in pictures if features.get(n, {}).get("_type") == "Image"],
-        pictures,
-        _IMAGE_COLUMNS,
-    )
+    marked = [n for n in pictures if features.get(n, {}).get("_type") == "Image"]
+    only = pictures if len(pictures) == 1 else ()
+    image = _first(marked or _called(pictures, _IMAGE_COLUMNS) or only)
     if image is None:
         raise SourceError(
             f"{path} has no column of pictures (its columns: {', '.join(schema.names)})",
@@ -210,17 +213,20 @@ def _columns(path: Path, schema: Any) -> _Columns:
         )
     others = [name for name in schema.names if name not in pictures]
     labelled = [n for n in others if features.get(n, {}).get("_type") == "ClassLabel"]
-    label = _choose(labelled, others, _LABEL_COLUMNS)
-    names = features.get(label, {}).get("names") if label else None
+    label = _first(labelled or _called(others, _LABEL_COLUMNS))
+    class_names = features.get(label, {}).get("names") if label else None
     is_struct = _is_struct(pictures[image])
     fields = [field.name for field in pictures[image]] if is_struct else []
-    return _Columns(image, is_struct, "path" in fields, label, names)
+    name = f"{image}.path" if "path" in fields else _first(_called(others, _NAME_COLUMNS))
+    return _Columns(image, is_struct, name, label, class_names)
 
 
-def _choose(marked: list[str], known: Any, wanted: tuple[str, ...]) -> str | None:
-    by_name = [name for word in wanted for name in known if name.casefold() == word]
-    candidates = marked or by_name or (list(known) if len(known) == 1 else [])
-    return candidates[0] if candidates else None
+def _called(known: Iterable[str], wanted: tuple[str, ...]) -> list[str]:
+    return [name for word in wanted for name in known if name.casefold() == word]
+
+
+def _first(names: Iterable[str]) -> str | None:
+    return next(iter(names), None)
 
 
 def _features(schema: Any) -> dict[str, Any]:
@@ -249,8 +255,8 @@ def _is_struct(type_: Any) -> bool:
 def _class_ids(
     path: Path, labels: list[Any], names: list[str] | None, split: str
 ) -> list[str | None]:
-    """A class id per row; a test split may do without (all null, or all -1)."""
-    missing = [row for row, label in enumerate(labels) if label is None or label == -1]
+    """A class id per row; a test split may do without (all null, empty or -1)."""
+    missing = [row for row, label in enumerate(labels) if _is_missing(label)]
     if missing:
         if split == "test" and len(missing) == len(labels):
             return [None] * len(labels)
@@ -261,6 +267,14 @@ def _class_ids(
     if names is not None:
         return [_named(path, row, label, names) for row, label in enumerate(labels)]
     return [canonical(str(label)) for label in labels]
+
+
+def _is_missing(label: Any) -> bool:
+    return label is None or label == -1 or (isinstance(label, str) and not label.strip())
+
+
+def _is_number(label: Any) -> bool:
+    return isinstance(label, int) and not isinstance(label, bool)
 
 
 def _named(path: Path, row: int, label: Any, names: list[str]) -> str:

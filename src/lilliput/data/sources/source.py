@@ -101,7 +101,7 @@ def make_listing(
         )
     _check_known(place, found, set(ids))
     if "val" not in found:
-        train, val = hold_out(found["train"], seed, val_fraction)
+        train, val = hold_out(found["train"], read, seed, val_fraction)
         rest = {"test": found["test"]} if "test" in found else {}
         found = {"train": train, "val": val, **rest}
     classes = tuple(ClassInfo(id, class_names.get(id, id)) for id in ids)
@@ -109,18 +109,20 @@ def make_listing(
 
 
 def hold_out(
-    pictures: Sequence[Picture], seed: int, fraction: float
+    pictures: Sequence[Picture], read: Callable[[Picture], bytes], seed: int, fraction: float
 ) -> tuple[list[Picture], list[Picture]]:
     """Part ``pictures`` into train and val: ``fraction`` of each class, at least one where there are two.
 
-    The choice hangs on seed, class and name alone, so new pictures do not reshuffle the old ones.
+    The choice hangs on the seed and the bytes of the files: names may differ or be missing, and new pictures do not
+    reshuffle the old ones. That costs reading every file once more than decoding does.
     """
-    by_class: defaultdict[str, list[Picture]] = defaultdict(list)
-    for picture in pictures:
-        by_class[picture.class_id or ""].append(picture)
+    by_class: defaultdict[str, list[tuple[bytes, str, Picture]]] = defaultdict(list)
+    for picture in sorted(pictures, key=lambda p: p.position):
+        rank = _rank(picture, read, seed), natural_key(picture.file), picture
+        by_class[picture.class_id or ""].append(rank)
     train, val = [], []
-    for id, members in by_class.items():
-        ranked = sorted(members, key=lambda p: _rank(seed, id, p))
+    for members in by_class.values():
+        ranked = [picture for *_, picture in sorted(members)]
         count = min(max(round(fraction * len(ranked)), 1), len(ranked) - 1)
         val += ranked[:count]
         train += ranked[count:]
@@ -142,9 +144,13 @@ def _padded(number: re.Match[str]) -> str:
     return number[0].zfill(_LONGEST_NUMBER)
 
 
-def _rank(seed: int, id: str, picture: Picture) -> tuple[bytes, str]:
-    text = f"{seed}/{id}/{picture.name}".encode("utf-8", "surrogatepass")
-    return hashlib.sha256(text).digest(), picture.file
+def _rank(picture: Picture, read: Callable[[Picture], bytes], seed: int) -> bytes:
+    """Where a picture stands among those of its class; the lowest are held out."""
+    try:
+        content = read(picture)
+    except OSError:  # it will be reported with all broken pictures
+        content = b""
+    return hashlib.sha256(f"{seed}\n".encode() + content).digest()
 
 
 def _check_known(place: str, found: Mapping[str, Sequence[Picture]], known: set[str]) -> None:

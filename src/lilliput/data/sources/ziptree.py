@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import stat
 import struct
 import threading
@@ -25,6 +26,10 @@ MAX_RATIO = (
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _COPY_AGAIN = "copy or download the zip again"
+_NAME_HINT = "give the member an ordinary name, or remove it, and zip the folder again"
+_TWICE_HINT = "keep one of the two: extract the zip and give the folder, or zip it again"
+_EXTRACT = "if you trust it, extract it and give the folder instead"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class ZipTree:
@@ -92,12 +97,12 @@ class ZipTree:
 
     def _add(self, info: zipfile.ZipInfo) -> None:
         name = _file_name(info)
-        problem = _problem(info, name)
+        problem, hint = _problem(info, name)
         if problem:
-            raise self._bad(info, problem)
+            raise self._bad(info, problem, hint)
         folder, _, base = name.rpartition("/")
         if name in self._members or (base and name in self._inside):
-            raise self._bad(info, "is there twice")
+            raise self._bad(info, "is there twice", _TWICE_HINT)
         if folder not in self._ignored:
             self._add_folder(folder, info)
         if base and not self._ignored[folder] and not is_ignored(base):
@@ -109,9 +114,9 @@ class ZipTree:
             return
         above, _, base = folder.rpartition("/")
         if base in ("", ".", ".."):
-            raise self._bad(info, "has an unsafe name")
+            raise self._bad(info, "has an unsafe name", _NAME_HINT)
         if folder in self._members:
-            raise self._bad(info, "is there twice, as a file and as a folder")
+            raise self._bad(info, "is there twice, as a file and as a folder", _TWICE_HINT)
         self._add_folder(above, info)
         self._ignored[folder] = self._ignored[above] or is_ignored(base)
         if not self._ignored[folder]:
@@ -123,9 +128,11 @@ class ZipTree:
         for member, following in pairwise(members):
             end = member.header_offset + _LOCAL_HEADER.size + member.compress_size
             if end > following.header_offset:
-                raise self._bad(following, f"lies inside '{member.orig_filename}'")
+                raise self._bad(following, f"lies inside '{_shown(member)}'", _COPY_AGAIN)
         if sum(member.file_size for member in members) > MAX_TOTAL_BYTES:
-            raise SourceError(f"{self.path} would expand to more than {MAX_TOTAL_BYTES >> 30} GiB")
+            raise SourceError(
+                f"{self.path} would expand to more than {MAX_TOTAL_BYTES >> 30} GiB", _EXTRACT
+            )
 
     def _packed(self, member: zipfile.ZipInfo) -> bytes:
         """The bytes of a member as they stand in the file, found through its local header."""
@@ -151,8 +158,8 @@ class ZipTree:
         handle.seek(offset)
         return handle.read(count)
 
-    def _bad(self, member: zipfile.ZipInfo, problem: str, hint: str = "") -> SourceError:
-        return SourceError(f"{self.path}: member '{member.orig_filename}' {problem}", hint)
+    def _bad(self, member: zipfile.ZipInfo, problem: str, hint: str) -> SourceError:
+        return SourceError(f"{self.path}: member '{_shown(member)}' {problem}", hint)
 
 
 def zip_stamp(path: Path) -> str:
@@ -183,22 +190,27 @@ def _file_name(info: zipfile.ZipInfo) -> str:
     return name
 
 
-def _problem(info: zipfile.ZipInfo, name: str) -> str:
-    """Why a member must not be touched, or ""."""
+def _shown(member: zipfile.ZipInfo) -> str:
+    """The member's name for a message: what a terminal would obey is escaped."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", member.orig_filename)
+
+
+def _problem(info: zipfile.ZipInfo, name: str) -> tuple[str, str]:
+    """Why a member must not be touched and what to do about it, or "" twice."""
     base = name.rpartition("/")[2]  # the folders are checked once each, in _add_folder
-    odd = "\\" in name or "\0" in name or name[:1] == "/" or name[1:2] == ":"
+    odd = "\\" in name or name[:1] == "/" or name[1:2] == ":" or _CONTROL.search(name)
     if odd or base in (".", "..") or not name:
-        return "has an unsafe name"
+        return "has an unsafe name", _NAME_HINT
     if info.flag_bits & 1:
-        return "is encrypted"
+        return "is encrypted", "extract it with its password and give the folder instead"
     if stat.S_ISLNK(info.external_attr >> 16):
-        return "is a symbolic link"
+        return "is a symbolic link", "zip the folder again with the files that its links lead to"
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return f"is compressed by method {info.compress_type}; zip it again with deflate"
+        return f"is compressed by method {info.compress_type}", "zip it again with deflate"
     if info.compress_type == zipfile.ZIP_STORED and info.compress_size != info.file_size:
-        return "has contradicting sizes"
+        return "has contradicting sizes", _COPY_AGAIN
     if info.file_size > MAX_MEMBER_BYTES:
-        return f"would expand to {info.file_size:,} bytes"
+        return f"would expand to {info.file_size:,} bytes", _EXTRACT
     if info.file_size > max(1 << 20, MAX_RATIO * info.compress_size):
-        return f"would expand {info.file_size // max(info.compress_size, 1)} times"
-    return ""
+        return f"would expand {info.file_size // max(info.compress_size, 1)} times", _EXTRACT
+    return "", ""
