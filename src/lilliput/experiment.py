@@ -16,9 +16,16 @@ import lilliput
 from lilliput.data.augment import augmentations
 from lilliput.data.batches import Batches, to_device
 from lilliput.data.pack import Pack
-from lilliput.data.selection import DataSet, Selection, select, select_split
+from lilliput.data.selection import (
+    DataSet,
+    Selection,
+    drop_digest,
+    select,
+    select_heldout,
+    select_split,
+)
 from lilliput.data.statistics import empty_statistics, image_size, pixel_statistics
-from lilliput.errors import LilliputError, RunError, StorageError
+from lilliput.errors import LilliputError, RecipeError, RunError, StorageError
 from lilliput.models.build import build_model
 from lilliput.models.predict import predict
 from lilliput.notation import parse
@@ -26,15 +33,26 @@ from lilliput.recipe import Recipe, differences, load_recipe
 from lilliput.results.history import Epoch
 from lilliput.results.metrics import log_loss, top_k_accuracy
 from lilliput.results.predictions import Predictions
-from lilliput.results.run import Run
+from lilliput.results.run import Run, refuse_occupied
 from lilliput.training.checkpoint import load_checkpoint, save_checkpoint
-from lilliput.training.environment import describe_environment
+from lilliput.training.environment import Dropped, describe_environment
 from lilliput.training.loop import Step, TrainingState, Validate, check_finite, fit
+from lilliput.training.lr_find import RatePoint, Sweep, sweep_rates
 from lilliput.training.optimizer import make_optimizer
 from lilliput.training.runtime import Runtime, choose_runtime, recorded_runtime, runtime_here
 from lilliput.training.weights import read_tensors, write_tensors
 
-__all__ = ["Runtime", "Step", "evaluate_run", "load_model", "run_experiment", "run_steps"]
+__all__ = [
+    "RatePoint",
+    "Runtime",
+    "Step",
+    "Sweep",
+    "evaluate_run",
+    "load_model",
+    "rate_steps",
+    "run_experiment",
+    "run_steps",
+]
 
 PREDICT_IMAGES = 500
 
@@ -66,29 +84,48 @@ def run_steps(
 
     Whoever leaves the loop early leaves a checkpoint behind. ``command`` is what the run says it was started by.
     """
-    run = _open_to_resume(folder, recipe, pack) if resume else None
-    dataset = select(pack, recipe.data, recipe.seed)
-    model = _new_model(recipe, dataset)
-    if run:
+    if resume:
+        run = _open_to_resume(folder, recipe, pack)
         runtime = recorded_runtime(run.environment.get("runtime", {}), device)
-    else:
-        images, targets = next(_batches(recipe, dataset, torch.device("cpu")).epoch(1))
-        runtime = choose_runtime(recipe.training, device, model, images, targets)
-        environment = describe_environment(runtime, pack, command)
-        run = Run.create(folder, recipe.to_toml(), environment, dataset.classes)
-    runtime.place(model)
-    state = TrainingState(
-        model,
-        make_optimizer(model, recipe.optimizer),
-        torch.zeros(2, dtype=runtime.sum_dtype, device=runtime.device),
-    )
-    if resume and not run.is_finished:
+        if run.is_finished:
+            yield runtime
+            return
+        dataset = _select(pack, recipe)
+        state = _new_state(_new_model(recipe, dataset), recipe, runtime)
         for line in load_checkpoint(run.checkpoints_path, state):
             run.log(line)
+        if len(run.history) > 1 and not state.history:  # one: killed before its checkpoint
+            raise RunError(
+                f"{run.path} has a history but no checkpoint to go on from",
+                "train again without --resume, into another --run",
+            )
+    else:
+        refuse_occupied(Path(folder))
+        dataset = _select(pack, recipe)
+        model = _new_model(recipe, dataset)
+        runtime = _choose_runtime(recipe, dataset, model, device)
+        dropped = Dropped(dataset.dropped, drop_digest(recipe.data)) if recipe.data.drop else None
+        environment = describe_environment(runtime, pack, command, dropped)
+        run = Run.create(folder, recipe.to_toml(), environment, dataset.classes)
+        state = _new_state(model, recipe, runtime)
     yield runtime
-    if not run.is_finished:
-        yield from _train(run, state, dataset, recipe, runtime)
-        _finish(run, state, dataset, recipe, runtime)
+    yield from _train(run, state, dataset, recipe, runtime)
+    _finish(run, state, dataset, recipe, runtime)
+
+
+def rate_steps(
+    recipe: Recipe, pack: Pack, sweep: Sweep, *, device: str = "auto"
+) -> Iterator[Runtime | RatePoint]:
+    """Sweep the learning rate over a fresh network of the recipe: a Runtime, then a RatePoint after every step.
+
+    Nothing is written. Raises: LilliputError.
+    """
+    dataset = _select(pack, recipe)
+    model = _new_model(recipe, dataset)
+    runtime = _choose_runtime(recipe, dataset, model, device)
+    yield runtime
+    batches = _batches(recipe, dataset, runtime.torch_device)
+    yield from sweep_rates(_new_state(model, recipe, runtime), batches, recipe, runtime, sweep)
 
 
 def _train(
@@ -108,7 +145,7 @@ def _train(
     try:
         for event in fit(state, batches, validate, recipe, runtime):
             if isinstance(event, Epoch):
-                run.record(state.history)
+                _record(run, state, dataset)
                 run.log(repr(event))
             if (
                 isinstance(event, Epoch)
@@ -125,11 +162,18 @@ def _train(
         raise
 
 
+def _record(run: Run, state: TrainingState, dataset: DataSet) -> None:
+    """All epochs so far: the history, and what was learned when."""
+    run.record(state.history)
+    if state.learning:
+        run.record_learning(state.learning, dataset.training.names)
+
+
 def _finish(
     run: Run, state: TrainingState, dataset: DataSet, recipe: Recipe, runtime: Runtime
 ) -> None:
     """Weights and predictions of the last epoch. The weights come last: they are what says that a run is finished."""
-    run.record(state.history)
+    _record(run, state, dataset)
     predictions = _predict(state.model, dataset.validation, recipe.evaluation.views, runtime)
     run.save_predictions(dataset.validation_name, predictions)
     plan = recipe.model.network(len(dataset.classes))
@@ -192,13 +236,13 @@ def _selection_of(run: Run, recipe: Recipe, pack: Pack, split: str) -> Selection
             f"{pack.path} has other classes than {run.name} was trained on",
             "name the data it was trained on",
         )
-    if split == "heldout" and recipe.data.holdout:
+    if split == "heldout" and recipe.data.holds_out:
         if _fingerprint(run) != pack.fingerprint:
             raise RunError(
                 f"{pack.path} is not the data {run.name} held images out of",
                 "name the data it was trained on",
             )
-        selection = select(pack, recipe.data, recipe.seed).validation
+        selection = select_heldout(pack, recipe.data, recipe.seed)
     elif split in pack:
         place = {one.id: number for number, one in enumerate(pack.classes)}
         selection = select_split(pack, split, np.array([place[id] for id in ids]))
@@ -226,10 +270,16 @@ def _check_size(run: Run, pack: Pack, selection: Selection) -> None:
 def _open_to_resume(folder: Path, recipe: Recipe, pack: Pack) -> Run:
     """The run to go on with. Raises: RunError showing every difference of recipe or data."""
     run = Run.open(folder)
-    changed = differences(run.recipe, recipe.model_dump(mode="json"))
+    # Read as a recipe, so that keys younger than the run have their defaults.
+    began_with = load_recipe(run.recipe_path)
+    changed = differences(began_with.model_dump(mode="json"), recipe.model_dump(mode="json"))
     trained_on = _fingerprint(run)
     if trained_on != pack.fingerprint:
         changed.append(f"data: {str(trained_on)[:16]}, now {pack.fingerprint[:16]} ({pack.path})")
+    if recipe.data.drop == began_with.data.drop != "":
+        before, now = str(run.environment["data"].get("drop_sha256")), drop_digest(recipe.data)
+        if before != now:
+            changed.append(f"the content of {recipe.data.drop}: {before[:16]}, now {now[:16]}")
     if changed:
         listing = "".join(f"\n  {line}" for line in changed)
         raise RunError(
@@ -237,6 +287,29 @@ def _open_to_resume(folder: Path, recipe: Recipe, pack: Pack) -> Run:
             "resume with what it began with, or start another --run",
         )
     return run
+
+
+def _select(pack: Pack, recipe: Recipe) -> DataSet:
+    """The images the recipe asks for. Raises: RecipeError when the pack lacks what it needs."""
+    dataset = select(pack, recipe.data, recipe.seed)
+    if recipe.augment.box_crop and not (dataset.training.boxes(slice(None)) >= 0).any():
+        raise RecipeError(
+            f"augment.box_crop = {recipe.augment.box_crop}: no training image of {pack.path} has a bounding box",
+            "leave it at 0",
+        )
+    return dataset
+
+
+def _choose_runtime(recipe: Recipe, dataset: DataSet, model: nn.Module, device: str) -> Runtime:
+    batch = next(_batches(recipe, dataset, torch.device("cpu")).epoch(1))
+    return choose_runtime(recipe.training, device, model, batch.images, batch.targets)
+
+
+def _new_state(model: nn.Module, recipe: Recipe, runtime: Runtime) -> TrainingState:
+    """Where a training begins; the model is moved to where it runs."""
+    runtime.place(model)
+    sums = torch.zeros(2, dtype=runtime.sum_dtype, device=runtime.device)
+    return TrainingState(model, make_optimizer(model, recipe.optimizer), sums)
 
 
 def _new_model(recipe: Recipe, dataset: DataSet) -> nn.Sequential:

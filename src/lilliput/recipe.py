@@ -13,10 +13,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from lilliput.errors import NotationError, RecipeError, did_you_mean
-from lilliput.notation import ZOO, Plan, parse
+from lilliput.notation import ZOO, Dropout, Plan, parse
 
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -40,6 +47,34 @@ class DataRecipe(Section):
     """This many of the classes, evenly spread over their sorted ids; 0 takes all."""
     holdout: Share = 0.0
     """This share of the training images is held out and validated on instead of the official val split."""
+    folds: int = Field(0, ge=0)
+    """Cut the training images into this many stratified folds and hold one of them out; 0 cuts nothing. Paper: §6.1."""
+    fold: int = Field(1, ge=1)
+    """Which fold is held out, counted from 1."""
+    drop: str = ""
+    """A text file that names training images to leave out, one per line; what is held out stays. Paper: §7."""
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether images of train are validated on, rather than the official val split."""
+        return self.holdout > 0 or self.folds > 0
+
+    @field_validator("folds")
+    @classmethod
+    def _folds_alone(cls, folds: int, info: ValidationInfo) -> int:
+        if folds == 1:
+            raise ValueError("one fold would leave nothing to train on; 2 or more, or 0 for none")
+        if folds and info.data.get("holdout"):
+            raise ValueError(f"not together with data.holdout = {info.data['holdout']}")
+        return folds
+
+    @field_validator("fold")
+    @classmethod
+    def _fold_exists(cls, fold: int, info: ValidationInfo) -> int:
+        folds = info.data.get("folds", fold)  # absent when it is wrong itself
+        if fold > max(folds, 1):
+            raise ValueError(f"data.folds is {folds}, so there is no such fold")
+        return fold
 
 
 class ModelRecipe(Section):
@@ -48,7 +83,8 @@ class ModelRecipe(Section):
     plan: str
     """A name of the zoo (m1) or a notation; the last layer takes as many neurons as there are classes."""
     dropout: Share = 0.0
-    """Probability of dropping a neuron of every fully connected layer but the last. Paper: §4.4, 0.4 to 0.6."""
+    """Probability of dropping a neuron of every fully connected layer but the last, and of GlobalPool. Paper: §4.4,
+    0.4 to 0.6."""
 
     @field_validator("plan")
     @classmethod
@@ -61,15 +97,25 @@ class ModelRecipe(Section):
                 raise ValueError(f"{error} ({hint})") from error
         return plan
 
+    @field_validator("dropout")
+    @classmethod
+    def _dropout_once(cls, dropout: float, info: ValidationInfo) -> float:
+        plan = info.data.get("plan")  # absent when it cannot be read
+        own = plan and any(isinstance(layer, Dropout) for layer in _parsed(plan).layers)
+        if dropout and own:
+            raise ValueError("the plan has Dropout of its own; use one of the two")
+        return dropout
+
     def network(self, classes: int) -> Plan:
         """The plan for this many classes, with its dropout in place."""
-        text = ZOO[self.plan].notation if self.plan in ZOO else self.plan
-        return parse(text).with_classes(classes).with_dropout(self.dropout)
+        return _parsed(self.plan).with_classes(classes).with_dropout(self.dropout)
 
 
 class AugmentRecipe(Section):
     """How training images are varied, each image by its own draw, in the order of these keys."""
 
+    box_crop: float = Field(0.0, ge=0, le=1)
+    """Probability of cutting an image down to the surroundings of its bounding box. Paper: §7."""
     crop_pixels: int = Field(0, ge=0, le=32)
     """Mirror this many pixels outward at every edge, then cut the old size out at a random place."""
     flip: bool = False
@@ -271,6 +317,10 @@ def _nearest_key(key: str) -> str:
     if len(moved) == 1:
         return f"did you mean '{moved[0]}'?"
     return did_you_mean(key, [*known, *sections])
+
+
+def _parsed(plan: str) -> Plan:
+    return parse(ZOO[plan].notation if plan in ZOO else plan)
 
 
 def _keys(section: type[Section], prefix: str = "") -> Iterator[str]:

@@ -5,9 +5,10 @@ import colorsys
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
-from lilliput.data.augment import AUGMENTATIONS, augmentations, crop, flip, jitter
+from lilliput.data.augment import AUGMENTATIONS, augmentations, box_crop, crop, flip, jitter
 from lilliput.data.batches import Batch, Draws
 from lilliput.errors import RecipeError
 from lilliput.recipe import AugmentRecipe
@@ -15,8 +16,9 @@ from lilliput.recipe import AugmentRecipe
 CPU = torch.device("cpu")
 GREY = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
 EVERYTHING = AugmentRecipe(
-    crop_pixels=3, flip=True, brightness=0.5, contrast=0.4, saturation=0.6, hue=0.2
+    box_crop=0.7, crop_pixels=3, flip=True, brightness=0.5, contrast=0.4, saturation=0.6, hue=0.2
 )
+BOXES = [[0, 0, 2, 3], [5, 4, 9, 7], [3, 3, 3, 3], [-1, -1, -1, -1], [0, 0, 9, 7], [4, 2, 6, 7]]
 
 
 class Fixed(Draws):
@@ -29,8 +31,11 @@ class Fixed(Draws):
         return torch.full((self._count,), low + self._where * (high - low))
 
 
-def batch_of(images: Tensor) -> Batch:
-    return Batch(images, torch.eye(4)[torch.arange(len(images)) % 4])
+def batch_of(images: Tensor, first: int = 0) -> Batch:
+    """``images`` with targets and boxes; ``first`` is the place of the first image among all."""
+    places = torch.arange(first, first + len(images))
+    boxes = torch.tensor(BOXES, dtype=torch.int16)[places % len(BOXES)]
+    return Batch(images, torch.eye(4)[places % 4], boxes)
 
 
 def pictures(height: int = 8, width: int = 10, count: int = 6) -> Tensor:
@@ -87,7 +92,7 @@ def test_what_happens_to_an_image_does_not_depend_on_the_processes(name: str) ->
     assert augment is not None
     whole = augment(batch_of(pictures()), draws()).images
     parts = [
-        augment(batch_of(pictures()[part]), Draws(1, 6, part, CPU)).images
+        augment(batch_of(pictures()[part], part.start), Draws(1, 6, part, CPU)).images
         for part in (slice(0, 3), slice(3, 6))
     ]
     torch.testing.assert_close(whole, torch.cat(parts), rtol=0, atol=1e-6)
@@ -187,3 +192,83 @@ def test_jitter_is_the_naive_formula(where: float) -> None:
     steep = mean + c * (bright - mean)
     vivid = grey(steep) + s * (steep - grey(steep))
     check(vivid, brightness=0.5, contrast=0.4, saturation=0.6)
+
+
+def boxed(images: Tensor, boxes: list[list[int]], **settings: float) -> Tensor:
+    batch = Batch(images, torch.eye(len(images)), torch.tensor(boxes, dtype=torch.int16))
+    settings = {"seed": 1, "probability": 1.0, **settings}
+    augmented = box_crop(
+        batch, draws(len(images), seed=int(settings["seed"])), probability=settings["probability"]
+    )
+    assert augmented.boxes is None, "they no longer say where things are"
+    return augmented.images
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_box_crop_is_what_pillow_cuts_and_enlarges(seed: int) -> None:
+    """Image by image, by the rule as it is written down."""
+    height, width = 24, 32
+    images = pictures(height, width)
+    boxes = [[0, 0, 7, 9], [20, 10, 31, 23], [12, 12, 12, 12], [1, 2, 30, 21], [3, 5, 11, 20]]
+    result = boxed(images[:5], boxes, seed=seed)
+    same = draws(5, seed=seed)
+    same.chance(1.0)
+    growth, right, down = same.uniform(1, 1.5), same.uniform(0, 1), same.uniform(0, 1)
+    for i, (x0, y0, x1, y1) in enumerate(boxes):
+        share = max((x1 + 1 - x0) / width, (y1 + 1 - y0) / height)
+        share = min(max(share * growth[i].item(), 0.25), 1)
+        left, top = max(x1 + 1 - share * width, 0), max(y1 + 1 - share * height, 0)
+        left += right[i].item() * (min(x0, width - share * width) - left)
+        top += down[i].item() * (min(y0, height - share * height) - top)
+        assert 0 <= left <= x0 and x1 + 1 <= left + share * width <= width + 1e-3
+        assert 0 <= top <= y0 and y1 + 1 <= top + share * height <= height + 1e-3
+        box = (left, top, min(left + share * width, width), min(top + share * height, height))
+        picture = Image.fromarray(images[i].permute(1, 2, 0).numpy())
+        expected = picture.resize((width, height), Image.Resampling.BILINEAR, box=box)
+        # Pillow rounds twice, once per direction.
+        found = 255 * result[i].permute(1, 2, 0).numpy()
+        np.testing.assert_allclose(found, np.asarray(expected), atol=1.6)
+
+
+def test_images_without_a_box_or_luck_keep_their_pixels(images: Tensor) -> None:
+    whole = images if images.is_floating_point() else images.float() / 255
+    none = [[-1] * 4] * 6
+    assert torch.equal(boxed(images, none), whole)
+    assert torch.equal(boxed(images, BOXES, probability=0.0), whole)
+    unboxed = Batch(images, torch.eye(6))
+    assert box_crop(unboxed, draws(), probability=1.0) is unboxed
+
+
+def test_the_share_of_images_cut_to_their_boxes_is_the_probability() -> None:
+    image = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    many = image.expand(2000, 3, 8, 8)
+    result = boxed(many, [[2, 2, 4, 4]] * 2000, probability=0.3)
+    changed = (result != many).flatten(1).any(1).float().mean()
+    assert abs(changed - 0.3) < 0.03
+
+
+def test_a_box_crop_shows_the_thing_larger_wherever_it_is() -> None:
+    """A white square on black fills at least the share it has of the largest window."""
+    images = torch.zeros(64, 3, 32, 32)
+    boxes = []
+    for i in range(64):
+        x, y = i % 8 * 3, i // 8 * 3
+        images[i, :, y : y + 11, x : x + 11] = 1
+        boxes.append([x, y, x + 10, y + 10])
+    shares = boxed(images, boxes).mean((1, 2, 3))
+    assert shares.min() > (1 / 1.5) ** 2 - 0.02
+    assert shares.max() > 0.85
+    assert shares.std() > 0.05
+
+
+def test_a_box_crop_comes_before_what_moves_pixels() -> None:
+    """Boxes are those of the pack's pixels; afterwards nobody can mistake them for those of the new ones."""
+    assert list(AUGMENTATIONS) == ["box_crop", "crop", "flip", "jitter"]
+    for augment in (flip, lambda b, d: crop(b, d, pixels=2)):
+        assert augment(batch_of(pictures()), draws()).boxes is None
+    assert jitter(batch_of(pictures()), draws(), hue=0.1).boxes is not None
+    recipe = AugmentRecipe(box_crop=1.0, crop_pixels=2, flip=True)
+    together = batch_of(pictures())
+    for augment in augmentations(recipe):
+        together = augment(together, draws())
+    assert together.images.shape == (6, 3, 8, 10)

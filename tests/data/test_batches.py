@@ -50,6 +50,8 @@ def test_an_epoch_shows_every_image_once(
     np.testing.assert_array_equal(
         targets.numpy(), np.eye(4, dtype=np.float32)[training.labels[order]]
     )
+    boxes = torch.cat([batch.boxes for batch in shown])
+    np.testing.assert_array_equal(boxes.numpy(), training.boxes(order))
     assert images.dtype == torch.uint8
     assert shown[0].images.is_contiguous(memory_format=torch.channels_last)
 

@@ -1,10 +1,21 @@
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from lilliput.data.pack import ClassInfo, Pack, Split
-from lilliput.data.selection import Selection, chosen_classes, select, select_split
+from lilliput.data.selection import (
+    Selection,
+    chosen_classes,
+    drop_digest,
+    select,
+    select_heldout,
+    select_split,
+)
 from lilliput.errors import RecipeError
 from lilliput.recipe import DataRecipe
 
@@ -92,7 +103,134 @@ def test_what_is_held_out_does_not_depend_on_the_limit(tiny_pack: Pack) -> None:
     assert len(part.training) == 10
 
 
-@pytest.mark.parametrize("recipe", [DataRecipe(limit=11), DataRecipe(holdout=0.3)])
+@pytest.mark.parametrize("folds", [2, 3, 5, 12, 48])
+def test_the_folds_are_train_every_image_once(tiny_pack: Pack, folds: int) -> None:
+    recipes = [DataRecipe(folds=folds, fold=fold) for fold in range(1, folds + 1)]
+    chosen = [select(tiny_pack, recipe, seed=1) for recipe in recipes]
+    held = [one.validation.rows for one in chosen]
+    np.testing.assert_array_equal(np.sort(np.concatenate(held)), np.arange(48))
+    assert max(map(len, held)) - min(map(len, held)) <= 1
+    for one in chosen:
+        assert one.validation_name == "heldout"
+        both = np.concatenate([one.training.rows, one.validation.rows])
+        np.testing.assert_array_equal(np.sort(both), np.arange(48))
+        counts = per_class(one.validation, 4)
+        assert max(counts) - min(counts) <= 1
+
+
+def test_folds_share_uneven_classes_too() -> None:
+    pack = MadeUpPack(train=[2, 7, 31])
+    shares = [
+        per_class(select(pack, DataRecipe(folds=4, fold=fold), seed=1).validation, 3)
+        for fold in (1, 2, 3, 4)
+    ]
+    assert sorted(map(sum, shares)) == [10, 10, 10, 10]
+    for counts in zip(*shares, strict=True):
+        assert max(counts) - min(counts) <= 1
+
+
+def test_folds_do_not_depend_on_the_limit_and_go_with_fewer_classes(tiny_pack: Pack) -> None:
+    whole = select(tiny_pack, DataRecipe(folds=3, fold=2, classes=2), seed=1)
+    part = select(tiny_pack, DataRecipe(folds=3, fold=2, classes=2, limit=10), seed=1)
+    np.testing.assert_array_equal(whole.validation.rows, part.validation.rows)
+    assert per_class(part.training, 2) == [5, 5]
+    assert set(part.training.rows) < set(whole.training.rows)
+
+
+def test_a_class_of_one_image_cannot_be_cut_into_folds() -> None:
+    with pytest.raises(RecipeError, match=r"data\.folds = 3: a class has only 1"):
+        select(MadeUpPack(train=[1, 20, 20]), DataRecipe(folds=3), seed=1)
+
+
+@pytest.fixture
+def listing(tmp_path: Path) -> Callable[[str], DataRecipe]:
+    """``listing(text, folds=...)``: a recipe that drops the images the text names."""
+
+    def write(text: str, **settings) -> DataRecipe:
+        (tmp_path / "drop.txt").write_text(text, encoding="utf-8")
+        return DataRecipe(drop=str(tmp_path / "drop.txt"), **settings)
+
+    return write
+
+
+def test_listed_images_are_not_trained_on(listing: Callable) -> None:
+    pack = MadeUpPack(train=[3, 4], val=[1, 1])
+    recipe = listing("# by hand\n\n1.jpg\n  5.jpg  # too small\r\n1.jpg\n")
+    chosen = select(pack, recipe, seed=1)
+    assert chosen.training.rows.tolist() == [0, 2, 3, 4, 6]
+    assert chosen.dropped == 2
+    content = Path(recipe.drop).read_bytes()
+    assert drop_digest(recipe) == hashlib.sha256(content).hexdigest()
+    assert drop_digest(DataRecipe()) == ""
+
+
+def test_a_name_may_hold_a_hash(listing: Callable) -> None:
+    pack = MadeUpPack(train=[3, 4], val=[1, 1])
+    split = pack["train"]
+    names = ("a #1.jpg", *split.names[1:])
+    pack._made["train"] = Split(split.images, split.labels, split.boxes, names)
+    assert select(pack, listing("a #1.jpg\n"), seed=1).training.rows[0] == 1
+
+
+def test_what_is_held_out_stays_whatever_is_dropped(listing: Callable, tiny_pack: Pack) -> None:
+    """A network trained without the hard images is judged on the same images as one trained with them."""
+    plain = select(tiny_pack, DataRecipe(folds=3, fold=2), seed=1)
+    names = [*plain.validation.names[:2], *plain.training.names[:2]]
+    recipe = listing("\n".join(names), folds=3, fold=2)
+    chosen = select(tiny_pack, recipe, seed=1)
+    assert chosen.validation.names == plain.validation.names
+    assert chosen.training.names == plain.training.names[2:]
+    assert chosen.dropped == 2
+    Path(recipe.drop).unlink()
+    assert select_heldout(tiny_pack, recipe, 1).names == plain.validation.names
+
+
+def test_a_limit_counts_what_is_left_after_dropping(listing: Callable, tiny_pack: Pack) -> None:
+    names = tiny_pack["train"].names
+    chosen = select(tiny_pack, listing("\n".join(names[:8]), limit=20), seed=1)
+    assert len(chosen.training) == 20
+    assert not set(chosen.training.names) & set(names[:8])
+    assert chosen.dropped == 8
+
+
+def test_images_of_other_classes_may_be_listed(listing: Callable, tiny_pack: Pack) -> None:
+    text = "\n".join(
+        tiny_pack["train"].names[10:14]
+    )  # the last two of a class, the first two of the next
+    chosen = select(tiny_pack, listing(text, classes=2), seed=1)
+    assert per_class(chosen.training, 2) == [10, 12]
+    assert chosen.dropped == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("0.jpg\nx.jpg\n", "no image called x.jpg"),
+        ("a\nb\nc\nd\ne\n", "no image called a, b, c and 2 more"),
+        ("0.jpg\n1.jpg\n2.jpg\n", r"no training image is left of the class of 0\.jpg"),
+    ],
+)
+def test_a_list_that_cannot_be_followed(listing: Callable, text: str, problem: str) -> None:
+    with pytest.raises(RecipeError, match=problem) as caught:
+        select(MadeUpPack(train=[3, 4], val=[1, 1]), listing(text), seed=1)
+    assert "drop.txt" in str(caught.value)
+
+
+def test_a_list_that_cannot_be_read(tmp_path: Path) -> None:
+    pack = MadeUpPack(train=[3, 4], val=[1, 1])
+    (tmp_path / "picture.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    for name, problem in (
+        ("none.txt", "cannot be read"),
+        ("", "cannot be read"),
+        ("picture.jpg", "not a text file"),
+    ):
+        with pytest.raises(RecipeError, match=problem):
+            select(pack, DataRecipe(drop=str(tmp_path / name)), seed=1)
+
+
+@pytest.mark.parametrize(
+    "recipe", [DataRecipe(limit=11), DataRecipe(holdout=0.3), DataRecipe(folds=3)]
+)
 def test_the_seed_decides(tiny_pack: Pack, recipe: DataRecipe) -> None:
     rows = [select(tiny_pack, recipe, seed).training.rows.tolist() for seed in (1, 1, 2)]
     assert rows[0] == rows[1] != rows[2]

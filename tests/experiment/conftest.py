@@ -39,8 +39,10 @@ def tiny_recipe(**changes: Any) -> Recipe:
     return Recipe.model_validate(values)
 
 
-def same_in(run: Run) -> dict[str, Any]:
-    """What two runs of one recipe must share: weights, optimizer state, predictions, history without the clock."""
+def same_in(run: Run, split: str = "val") -> dict[str, Any]:
+    """What two runs of one recipe must share: weights, optimizer state, predictions, learning record, history without
+    the clock.
+    """
     with run.history_path.open(newline="") as file:
         rows = [
             {key: value for key, value in row.items() if key not in TIMES}
@@ -53,8 +55,9 @@ def same_in(run: Run) -> dict[str, Any]:
     return {
         "weights": hashlib.sha256(run.weights_path.read_bytes()).hexdigest(),
         "state": hashlib.sha256(content[8 + length :]).hexdigest(),
-        "predictions": run.predictions("val").probabilities.tobytes(),
+        "predictions": run.predictions(split).probabilities.tobytes(),
         "history": rows,
+        "learning": run.learning_path.read_bytes(),
     }
 
 

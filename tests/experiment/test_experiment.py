@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from lilliput.data.pack import Pack
-from lilliput.errors import LilliputError, RunError, TrainingError
+from lilliput.errors import LilliputError, RecipeError, RunError, TrainingError
 from lilliput.experiment import (
     Runtime,
     Step,
@@ -133,13 +133,13 @@ def test_weights_spoiled_by_a_step_of_a_finite_loss_are_never_saved(
     taken = 0
     step = loop.train_step
 
-    def spoiling(model: torch.nn.Module, *rest: object) -> torch.Tensor:
+    def spoiling(model: torch.nn.Module, *rest: object) -> tuple[torch.Tensor, torch.Tensor]:
         nonlocal taken
         taken += 1
-        sums = step(model, *rest)
+        result = step(model, *rest)
         if taken == poisoned:
             next(iter(model.parameters())).data[0] = torch.nan
-        return sums
+        return result
 
     monkeypatch.setattr(loop, "train_step", spoiling)
     one = recipe(training={"checkpoint_seconds": 0.0})
@@ -209,6 +209,58 @@ def test_held_out_images(
     assert len(evaluate_run(run, tiny_pack, "val").labels) == 16
     with pytest.raises(RunError, match="held images out of"):
         evaluate_run(run, other_pack, "heldout")
+
+
+def test_folds_hold_out_all_of_train_once(
+    tiny_pack: Pack, recipe: Callable, tmp_path: Path
+) -> None:
+    plain = {"model": {"plan": "FC(4)"}, "training": {"epochs": 1}}
+    names: list[str] = []
+    for fold in (1, 2, 3):
+        one = recipe(data={"folds": 3, "fold": fold, "limit": 8}, **plain)
+        run = run_experiment(one, tiny_pack, tmp_path / f"fold-{fold}", device="cpu")
+        stored = run.predictions("heldout")
+        assert np.bincount(stored.labels).tolist() == [4, 4, 4, 4]
+        again = evaluate_run(run, tiny_pack, "heldout")
+        assert again.probabilities.tobytes() == stored.probabilities.tobytes()
+        names += stored.names
+    assert sorted(names) == sorted(tiny_pack["train"].names)
+
+
+def test_a_box_crop_without_any_box_is_a_wrong_recipe(
+    tiny_pack: Pack, recipe: Callable, tmp_path: Path
+) -> None:
+    with pytest.raises(RecipeError, match=r"augment\.box_crop = 0\.5: no training image"):
+        run_experiment(recipe(augment={"box_crop": 0.5}), tiny_pack, tmp_path / "run", device="cpu")
+
+
+def test_what_was_learned_when_agrees_with_the_history(whole: Run, tiny_pack: Pack) -> None:
+    record = whole.learning
+    assert record is not None
+    assert record.names == tiny_pack["train"].names
+    assert record.right.shape == (2, 48)
+    accuracies = [epoch.train_accuracy for epoch in whole.history]
+    np.testing.assert_allclose(record.right.mean(1), accuracies)
+    assert 0 < record.right.mean() < 1
+
+
+def test_what_was_learned_is_told_of_the_right_images(
+    tiny_pack: Pack, recipe: Callable, tmp_path: Path
+) -> None:
+    """A network that hardly moves, without anything random in it, has the same images right at any time."""
+    one = recipe(
+        model={"dropout": 0.0},
+        augment={"flip": False, "crop_pixels": 0, "brightness": 0.0},
+        optimizer={"learning_rate": 1e-30},
+    )
+    run = run_experiment(one, tiny_pack, tmp_path / "run", device="cpu")
+    train = evaluate_run(run, tiny_pack, "train")
+    right = train.probabilities.argmax(1) == train.labels
+    assert run.learning is not None
+    assert run.learning.names == train.names
+    assert 0 < right.sum() < 48
+    for row in run.learning.right:
+        np.testing.assert_array_equal(row, right)
 
 
 def test_some_of_the_classes(tiny_pack: Pack, recipe: Callable, tmp_path: Path) -> None:

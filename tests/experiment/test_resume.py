@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from lilliput import experiment
 from lilliput.data.pack import Pack
 from lilliput.errors import RunError
 from lilliput.experiment import run_experiment, run_steps
@@ -55,6 +57,7 @@ def test_stopped_after_every_single_event(
 PROGRAM = """
 import os, random, signal, sys, torch
 from pathlib import Path
+from lilliput import experiment
 from lilliput.data.pack import Pack
 from lilliput.experiment import run_steps
 from lilliput.recipe import load_recipe
@@ -140,9 +143,12 @@ def test_the_differences_come_before_what_the_new_recipe_cannot_do(
         run_experiment(recipe(data={"classes": 99}), tiny_pack, whole.path, resume=True)
 
 
-def test_resuming_a_finished_run_changes_no_file(
-    whole: Run, tiny_pack: Pack, recipe: Callable
+def test_resuming_a_finished_run_changes_no_file_and_looks_at_no_image(
+    whole: Run, tiny_pack: Pack, recipe: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(experiment, "select", None)
+    monkeypatch.setattr(experiment, "pixel_statistics", None)
+
     def content() -> dict[Path, tuple[bytes, int]]:
         files = [path for path in whole.path.rglob("*") if path.is_file()]
         return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
@@ -158,7 +164,79 @@ def test_resuming_where_nothing_is(tiny_pack: Pack, recipe: Callable, tmp_path: 
     assert not (tmp_path / "none").exists()
 
 
-def test_beginning_where_a_run_is(whole: Run, tiny_pack: Pack, recipe: Callable) -> None:
+def test_beginning_where_a_run_is_is_refused_before_anything_is_tried(
+    whole: Run, tiny_pack: Pack, recipe: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiment, "pixel_statistics", None)
+    monkeypatch.setattr(experiment, "choose_runtime", None)
     with pytest.raises(RunError, match="already holds something") as caught:
         run_experiment(recipe(), tiny_pack, whole.path, device="cpu")
     assert "--resume" in caught.value.hint
+
+
+@pytest.mark.parametrize("count", [1, 4, 6, 7, 9, 12])
+def test_batch_statistics_go_on_where_they_stopped(
+    count: int, tiny_pack: Pack, recipe: Callable, same: Callable, tmp_path: Path
+) -> None:
+    plan = "ConvBNReLU(F3-4) -> MaxPool -> Residual(F3-6) -> GlobalPool -> FC(4)"
+    one = recipe(model={"plan": plan}, data={"folds": 4, "fold": 2})
+    unbroken = run_experiment(one, tiny_pack, tmp_path / "whole", device="cpu")
+    assert unbroken.weights()["2.running_var"].std() > 0
+    stop_after(run_steps(one, tiny_pack, tmp_path / "run", device="cpu"), count)
+    broken = run_experiment(one, tiny_pack, tmp_path / "run", resume=True)
+    found, expected = (same(run, "heldout") for run in (broken, unbroken))
+    assert found == expected
+
+
+def test_a_list_of_dropped_images_must_stay_what_it_was(
+    tiny_pack: Pack, recipe: Callable, tmp_path: Path
+) -> None:
+    file, folder = tmp_path / "drop.txt", tmp_path / "run"
+    file.write_text("\n".join(tiny_pack["train"].names[:3]))
+    one = recipe(data={"drop": str(file)})
+    stop_after(run_steps(one, tiny_pack, folder, device="cpu"), 3)
+    data = Run.open(folder).environment["data"]
+    assert data["dropped"] == 3
+    assert len(data["drop_sha256"]) == 64
+    file.write_text(tiny_pack["train"].names[0])
+    with pytest.raises(RunError, match=r"the content of .*drop\.txt: [0-9a-f]{16}, now") as caught:
+        run_experiment(one, tiny_pack, folder, resume=True)
+    assert str(caught.value).count("\n") == 1
+    file.write_text("\n".join(tiny_pack["train"].names[:3]))
+    run = run_experiment(one, tiny_pack, folder, resume=True)
+    assert run.learning is not None
+    assert run.learning.right.shape == (2, 45)
+
+
+def test_a_run_from_before_a_key_existed_goes_on(
+    tiny_pack: Pack, recipe: Callable, same: Callable, whole: Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    stop_after(run_steps(recipe(), tiny_pack, folder, device="cpu"), 4)
+    file = folder / "recipe.toml"
+    younger = ("folds", "fold", "drop", "box_crop")
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if line.split(" = ")[0] not in younger))
+    assert same(run_experiment(recipe(), tiny_pack, folder, resume=True)) == same(whole)
+
+
+def test_weights_that_cannot_be_read_are_written_anew(
+    whole: Run, tiny_pack: Pack, recipe: Callable, same: Callable, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    run = run_experiment(recipe(), tiny_pack, folder, device="cpu")
+    run.weights_path.write_bytes(run.weights_path.read_bytes()[:-100])
+    run_experiment(recipe(), tiny_pack, folder, resume=True)
+    assert same(Run.open(folder)) == same(whole)
+
+
+def test_a_history_without_checkpoints_is_not_begun_anew(
+    tiny_pack: Pack, recipe: Callable, tmp_path: Path
+) -> None:
+    run = run_experiment(recipe(), tiny_pack, tmp_path / "run", device="cpu")
+    run.weights_path.unlink()
+    shutil.rmtree(run.checkpoints_path)
+    before = run.history_path.read_bytes()
+    with pytest.raises(RunError, match="no checkpoint to go on from"):
+        run_experiment(recipe(), tiny_pack, run.path, resume=True)
+    assert run.history_path.read_bytes() == before

@@ -3,14 +3,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lilliput.models.blocks import BLOCKS, LEAKY_SLOPE, SeededDropout, Standardize
+from lilliput.models.blocks import BLOCKS, LEAKY_SLOPE, BatchNorm, SeededDropout, Standardize
 from lilliput.models.blocks import NONLINEARITIES as MODULES
-from lilliput.notation import FC, Conv, Dropout, Layer, MaxPool, Shape
+from lilliput.notation import FC, Conv, Dropout, GlobalPool, Layer, MaxPool, Residual, Shape
 from lilliput.notation.plan import NONLINEARITIES
 
 EXAMPLES: list[tuple[Layer, Shape]] = [
     *((Conv(size, 5, word), (4, 7, 6)) for size in (1, 3, 7) for word in NONLINEARITIES),
+    *((Conv(3, 5, word, batch_norm=True), (4, 7, 6)) for word in NONLINEARITIES),
+    *((Residual(size, filters), (4, 7, 6)) for size in (1, 3) for filters in (4, 5)),
     (MaxPool(), (4, 7, 6)),
+    (GlobalPool(), (4, 7, 6)),
     *((FC(5, word), (4, 7, 6)) for word in (*NONLINEARITIES, "")),
     (FC(5), (9,)),
     (Dropout(0.5), (4, 7, 6)),
@@ -23,6 +26,56 @@ def test_a_words_costs_are_its_modules(layer: Layer, shape: Shape) -> None:
     block = torch.nn.Sequential(*BLOCKS[type(layer)](layer, shape))
     assert block(torch.rand(2, *shape)).shape == (2, *layer.output(shape))
     assert sum(weight.numel() for weight in block.parameters()) == layer.parameters(shape)
+
+
+@pytest.mark.parametrize(("layer", "shape"), EXAMPLES, ids=[f"{e[0]} on {e[1]}" for e in EXAMPLES])
+def test_a_words_multiply_adds_are_its_modules(layer: Layer, shape: Shape) -> None:
+    counted = 0
+
+    def count(module: torch.nn.Module, _: object, output: torch.Tensor) -> None:
+        nonlocal counted
+        counted += output[0].numel() * module.weight[0].numel()
+
+    block = torch.nn.Sequential(*BLOCKS[type(layer)](layer, shape))
+    for module in block.modules():
+        if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
+            module.register_forward_hook(count)
+    block(torch.rand(2, *shape))
+    assert counted == layer.multiply_adds(shape)
+
+
+def test_a_residual_adds_what_comes_in_to_what_it_makes_of_it() -> None:
+    values = torch.rand(2, 4, 5, 5) - 0.5
+    for filters in (4, 6):
+        (block,) = BLOCKS[Residual](Residual(3, filters), (4, 5, 5))
+        first, norm, _, second, last = block.eval().body
+        made = last(second(norm(first(values)).relu()))
+        around = block.shortcut(values)
+        assert torch.equal(block(values), (made + around).relu())
+        assert torch.equal(around, values) == (filters == 4)
+
+
+def test_global_pooling_is_the_mean_of_each_map() -> None:
+    values = torch.rand(2, 4, 7, 6)
+    pool = torch.nn.Sequential(*BLOCKS[GlobalPool](GlobalPool(), (4, 7, 6)))
+    torch.testing.assert_close(pool(values), values.mean((2, 3)))
+
+
+def test_normalised_maps_have_mean_0_and_deviation_1() -> None:
+    values = 3 * torch.rand(8, 4, 5, 5) + 2
+    result = BatchNorm(4)(values)
+    torch.testing.assert_close(result.mean((0, 2, 3)), torch.zeros(4), atol=1e-5, rtol=0)
+    deviation = result.std((0, 2, 3), correction=0)
+    torch.testing.assert_close(deviation, torch.ones(4), atol=1e-3, rtol=0)
+
+
+def test_a_batch_of_one_value_per_map_is_normalised_by_the_batches_before() -> None:
+    norm = BatchNorm(4)
+    norm(torch.rand(8, 4, 5, 5))
+    before = norm.running_mean.clone()
+    result = norm(torch.rand(1, 4, 1, 1))
+    assert result.isfinite().all()
+    assert torch.equal(norm.running_mean, before)
 
 
 def test_every_word_has_an_example() -> None:

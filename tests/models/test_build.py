@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from lilliput.errors import NotationError
+from lilliput.models.blocks import BatchNorm, ResidualBlock
 from lilliput.models.build import build_model, pool_first, seed_dropout
-from lilliput.notation import ZOO, parse, trace
+from lilliput.notation import ZOO, GlobalPool, parse, trace
 from lilliput.notation.plan import NONLINEARITIES
 
 SMALL = "ConvReLU(F3-4) -> MaxPool -> FCReLU(8) -> Dropout(0.5) -> FC(5)"
@@ -31,14 +32,19 @@ def test_a_network_is_what_its_trace_says(name: str) -> None:
     weighty: list[tuple[tuple[int, ...], int]] = []
 
     def note(module: nn.Module, _: object, output: Tensor) -> None:
-        weighty.append((tuple(output.shape[1:]), sum(w.numel() for w in module.parameters())))
+        shape, parameters = tuple(output.shape[1:]), sum(w.numel() for w in module.parameters())
+        if isinstance(module, BatchNorm):  # which belongs to the convolution before it
+            parameters += weighty.pop()[1]
+        weighty.append((shape, parameters))
 
+    kinds = (nn.Conv2d, BatchNorm, ResidualBlock, nn.Linear, nn.MaxPool2d)
     for module in model:
-        if isinstance(module, (nn.Conv2d, nn.Linear, nn.MaxPool2d)):
+        if isinstance(module, kinds):
             module.register_forward_hook(note)
     with torch.inference_mode():
         model(images(1, 64))
-    assert weighty == [(line.shape, line.parameters) for line in trace(parse(ZOO[name].notation))]
+    lines = [line for line in trace(parse(ZOO[name].notation)) if line.layer != GlobalPool()]
+    assert weighty == [(line.shape, line.parameters) for line in lines]
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -99,6 +105,25 @@ def test_first_weights_are_drawn_as_he_et_al() -> None:
     biases = [w for name, w in state.items() if name.endswith("bias")]
     assert len(biases) == 3
     assert not any(bias.any() for bias in biases)
+
+
+def test_the_weights_within_a_residual_are_drawn_alike() -> None:
+    model = build("ConvBNReLU(F3-32) -> Residual(F3-64) -> GlobalPool -> FC(200)", seed=3)
+    again = build("ConvBNReLU(F3-32) -> Residual(F3-64) -> GlobalPool -> FC(200)", seed=3)
+    state, same = model.state_dict(), again.state_dict()
+    assert all(torch.equal(state[name], same[name]) for name in state)
+    deviations = {name: w.std().item() for name, w in state.items() if w.ndim in (2, 4)}
+    fans = [27, 288, 576, 32, 64]
+    expected = [(2 / fan) ** 0.5 for fan in fans[:-1]] + [(1 / fans[-1]) ** 0.5]
+    assert list(deviations.values()) == pytest.approx(expected, rel=0.06)
+
+
+def test_the_first_layers_filters_come_first_among_the_weights() -> None:
+    """Fig. 4 finds them by their name."""
+    for text in (ZOO["resnet"].notation, "Residual(F3-8) -> GlobalPool -> FC(5)"):
+        state = build(text, size=16).state_dict()
+        kernels = sorted(name for name, w in state.items() if w.ndim == 4)
+        assert state[kernels[0]].shape[1:] == ((3, 5, 5) if "BN" in text else (3, 3, 3))
 
 
 def test_all_dropout_follows_one_seed_each_layer_its_own() -> None:

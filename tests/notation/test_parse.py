@@ -62,6 +62,20 @@ IMG
    ^                                    no layer
 FCReLU(9) -> MaxPool -> FC(200)
              ^                          MaxPool cannot follow
+GlobalPool -> Residual(F3-8) -> FC(200)
+              ^                         cannot follow GlobalPool
+FCReLU(9) -> GlobalPool -> FC(200)
+             ^                          cannot follow a fully
+GlobalPool -> GlobalPool -> FC(200)
+              ^                         GlobalPool cannot follow GlobalPool
+GlobalPool(2) -> FC(200)
+           ^                            GlobalPool cannot
+Residual(F2-8) -> FC(200)
+          ^                             2x2
+Residual -> FC(200)
+        ^                               brackets
+ConvBNReLU(32) -> FC(200)
+           ^                            32
 FC(9) -> Dropout(.5) -> FC(200)
          ^                              ends a network
 FC(9) -> FC(200)

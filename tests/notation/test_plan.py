@@ -5,19 +5,37 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lilliput.errors import NotationError
-from lilliput.notation import FC, ZOO, Conv, Dropout, Layer, MaxPool, Plan, parse, trace
+from lilliput.notation import (
+    FC,
+    ZOO,
+    Conv,
+    Dropout,
+    GlobalPool,
+    Layer,
+    MaxPool,
+    Plan,
+    Residual,
+    parse,
+    trace,
+)
 from lilliput.notation.plan import NONLINEARITIES
 
 NONLINEARITY = st.sampled_from(NONLINEARITIES)
 WIDTH = st.integers(1, 65_536)
 DROPOUT = st.builds(Dropout, st.floats(0, 1, exclude_max=True))
-CONV = st.builds(Conv, st.integers(0, 31).map(lambda half: 2 * half + 1), WIDTH, NONLINEARITY)
+ODD = st.integers(0, 31).map(lambda half: 2 * half + 1)
+CONV = st.builds(Conv, ODD, WIDTH, NONLINEARITY, st.booleans()) | st.builds(Residual, ODD, WIDTH)
 BEFORE: st.SearchStrategy[list[Layer]] = st.lists(CONV | st.just(MaxPool()) | DROPOUT, max_size=6)
+POOL: st.SearchStrategy[list[Layer]] = st.lists(st.just(GlobalPool()), max_size=1)
 AFTER: st.SearchStrategy[list[Layer]] = st.lists(
     st.builds(FC, WIDTH, NONLINEARITY) | DROPOUT, max_size=4
 )
 PLANS = st.builds(
-    lambda before, after, classes: Plan((*before, *after, FC(classes))), BEFORE, AFTER, WIDTH
+    lambda before, pool, after, classes: Plan((*before, *pool, *after, FC(classes))),
+    BEFORE,
+    POOL,
+    AFTER,
+    WIDTH,
 )
 
 
@@ -48,6 +66,30 @@ def test_costs_of_every_word_counted_by_hand() -> None:
     # 4 filters of 3x3x3 and a bias; 64 features and a bias for 10 neurons; 10 and a bias for 7.
     assert [line.parameters for line in lines] == [4 * 28, 0, 10 * 65, 0, 7 * 11]
     assert [line.multiply_adds for line in lines] == [9 * 8 * 4 * 27, 0, 640, 0, 70]
+
+
+def test_costs_of_the_residual_words_counted_by_hand() -> None:
+    plan = parse("ConvBNReLU(F3-4) -> Residual(F3-4) -> Residual(F3-6) -> GlobalPool -> FC(7)")
+    lines = trace(plan, (3, 9, 8))
+    assert [line.shape for line in lines] == [(4, 9, 8), (4, 9, 8), (6, 9, 8), (6,), (7,)]
+    # Normalised filters have a factor and an offset in place of a bias; 1x1 filters lead around where maps are added.
+    around = 6 * (4 + 2)
+    assert [line.parameters for line in lines] == [
+        4 * (27 + 2),
+        2 * 4 * (36 + 2),
+        6 * (36 + 2) + 6 * (54 + 2) + around,
+        0,
+        7 * 7,
+    ]
+    per_pixel = [4 * 27, 2 * 4 * 36, 6 * 36 + 6 * 54 + 6 * 4]
+    assert [line.multiply_adds for line in lines] == [*(72 * n for n in per_pixel), 0, 42]
+
+
+def test_the_residual_network_costs_about_what_m4_does() -> None:
+    def cost(name: str) -> int:
+        return sum(line.multiply_adds for line in trace(parse(ZOO[name].notation)))
+
+    assert 0.8 < cost("resnet") / cost("m4") < 1.25
 
 
 @pytest.mark.parametrize(
@@ -100,3 +142,8 @@ def test_dropout_goes_behind_every_fully_connected_layer_but_the_last() -> None:
     dropped = "ConvTanh(F1-2) -> FCReLU(5) -> Dropout(0.4) -> FCTanh(5) -> Dropout(0.4) -> FC(9)"
     assert str(plan.with_dropout(0.4)) == dropped
     assert plan.with_dropout(0) == plan
+
+
+def test_dropout_goes_behind_global_pooling() -> None:
+    plan = parse("ConvTanh(F1-2) -> GlobalPool -> FC(9)")
+    assert str(plan.with_dropout(0.4)) == "ConvTanh(F1-2) -> GlobalPool -> Dropout(0.4) -> FC(9)"

@@ -221,3 +221,29 @@ def test_differences_name_the_keys_and_both_values() -> None:
         "views: absent, now ['flip']",
     ]
     assert differences(new, new) == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        (["data.folds=1"], "data.folds = 1: one fold would leave nothing to train on"),
+        (["data.folds=5", "data.holdout=0.1"], "data.folds = 5: not together with data.holdout"),
+        (["data.folds=5", "data.fold=6"], "data.fold = 6: data.folds is 5"),
+        (["data.fold=2"], "data.fold = 2: data.folds is 0"),
+        (["data.fold=0"], "data.fold = 0"),
+        (["model.plan=Dropout(0.5) -> FC(2)", "model.dropout=0.5"], "Dropout of its own"),
+    ],
+)
+def test_contradictions_are_refused(mine: Path, overrides: list[str], problem: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(mine, overrides)
+    assert problem in str(caught.value)
+    assert str(caught.value).count("\n") == 1
+
+
+def test_folds_and_a_plans_own_dropout_are_fine(mine: Path) -> None:
+    recipe = load_recipe(mine, ["data.folds=5", "data.fold=5"])
+    assert recipe.data.holds_out
+    assert not load_recipe(mine).data.holds_out
+    load_recipe(mine, ["model.plan=Dropout(0.5) -> FC(2)"])
+    load_recipe(mine, ["model.plan=resnet", "model.dropout=0.5"])

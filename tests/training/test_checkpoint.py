@@ -53,6 +53,10 @@ def test_all_of_the_state_comes_back(
     assert (loaded.epoch, loaded.step, loaded.seconds) == (2, 2, state.seconds)
     assert loaded.history == state.history
     assert torch.equal(loaded.sums, state.sums)
+    assert torch.equal(loaded.right, state.right)
+    assert loaded.learning is not None and state.learning is not None
+    assert [row.tolist() for row in loaded.learning] == [row.tolist() for row in state.learning]
+    assert len(loaded.learning) == 1
     for name, value in state.model.state_dict().items():
         assert torch.equal(loaded.model.state_dict()[name], value)
     momenta = [s.optimizer.state_dict()["state"] for s in (state, loaded)]
@@ -60,6 +64,28 @@ def test_all_of_the_state_comes_back(
     assert len(momenta[0]) == 6
     for number, values in momenta[0].items():
         assert torch.equal(values["momentum_buffer"], momenta[1][number]["momentum_buffer"])
+
+
+def test_one_from_before_the_learning_record_still_loads(
+    tmp_path: Path,
+    make_recipe: Callable,
+    make_state: Callable,
+    make_batches: Callable,
+    plain: Runtime,
+) -> None:
+    recipe = make_recipe()
+    state = make_state(recipe)
+    events = fit(state, make_batches(recipe), validate, recipe, plain)
+    for _ in range(3):
+        next(events)
+    state.learning = None  # such a checkpoint has neither rows nor a row in progress
+    save_checkpoint(tmp_path, state)
+    loaded = make_state(recipe)
+    load_checkpoint(tmp_path, loaded)
+    assert loaded.learning is None
+    for _ in fit(loaded, make_batches(recipe), validate, recipe, plain):
+        pass
+    assert (loaded.learning, len(loaded.history)) == (None, 2)
 
 
 def test_a_loaded_state_saves_to_the_same_bytes(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -124,3 +125,26 @@ def test_spoiled_weights_are_noticed_though_the_loss_is_fine(
     next(iter(state.model.parameters())).data.view(-1)[3] = value
     with pytest.raises(TrainingError, match="weights are no longer numbers: epoch 1, step 0"):
         check_finite(state, recipe)
+
+
+def test_a_batch_statistic_that_is_no_number_is_noticed(
+    make_recipe: Callable, make_state: Callable
+) -> None:
+    recipe = make_recipe(model={"plan": "ConvBNReLU(F3-4) -> GlobalPool -> FC(4)"})
+    state = make_state(recipe)
+    check_finite(state, recipe)
+    state.model.state_dict()["2.running_var"][1] = math.inf
+    with pytest.raises(TrainingError, match="no longer numbers"):
+        check_finite(state, recipe)
+
+
+def test_the_learning_record_counts_what_the_history_counts(
+    make_recipe: Callable, make_state: Callable, make_batches: Callable, plain: Runtime
+) -> None:
+    recipe = make_recipe(training={"epochs": 3})
+    state = make_state(recipe)
+    for _ in fit(state, make_batches(recipe), validate, recipe, plain):
+        pass
+    assert state.learning is not None
+    rows = np.unpackbits(np.stack(state.learning), axis=1, count=48)
+    assert rows.mean(1).tolist() == [epoch.train_accuracy for epoch in state.history]

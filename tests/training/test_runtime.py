@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -49,7 +50,7 @@ def test_the_probe_leaves_the_model_and_the_random_numbers_alone(
 def test_what_the_recipe_says_is_not_probed(
     small_model: nn.Sequential, batch: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "_time_alternately", lambda steps: pytest.fail("was probed"))
+    monkeypatch.setattr(runtime, "_time_alternately", lambda *steps: pytest.fail("was probed"))
     asked = training(precision="bf16", memory_format="channels_last")
     chosen = choose_runtime(asked, "cpu", small_model, *batch)
     assert (chosen.precision, chosen.memory_format) == ("bf16", "channels_last")
@@ -59,7 +60,7 @@ def test_what_the_recipe_says_is_not_probed(
 def test_half_of_it_open(
     small_model: nn.Sequential, batch: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "_time_alternately", lambda steps: [9.0, 3.0])
+    monkeypatch.setattr(runtime, "_time_alternately", lambda *steps: [9.0, 3.0])
     chosen = choose_runtime(training(precision="bf16"), "cpu", small_model, *batch)
     assert (chosen.precision, chosen.memory_format) == ("bf16", "contiguous")
     assert chosen.timings == {"bf16 channels_last": 9.0, "bf16 contiguous": 3.0}
@@ -74,7 +75,7 @@ def test_another_choice_must_be_clearly_faster(timings: list[float], taken: int)
 
 
 def test_a_hopeless_candidate_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    costs = {"a": 1.0, "b": 100.0}
+    costs = {"a": 1.0, "b": 100.0, "c": 200.0}
     calls: list[str] = []
 
     def timed(step: Callable[[], None]) -> float:
@@ -82,9 +83,11 @@ def test_a_hopeless_candidate_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> 
         return costs[calls[-1]]
 
     monkeypatch.setattr(runtime, "_milliseconds", timed)
-    steps = [lambda: calls.append("a"), lambda: calls.append("b")]
-    assert runtime._time_alternately(steps) == [1.0, 100.0]
+    steps = [lambda name=name: calls.append(name) for name in costs]
+    timings = runtime._time_alternately(steps, ["fp32", "bf16", "bf16"])
+    assert timings == [1.0, 100.0, math.inf]
     assert calls.count("b") == 1
+    assert calls.count("c") == 0  # its kind is known to be hopeless
     assert calls.count("a") == 2 + runtime.PROBE_ROUNDS  # once unmeasured, once to warm up
 
 

@@ -1,7 +1,7 @@
 """Augmentations: whole batches at once, every image by its own draw, on the device.
 
-Each takes a batch and the step's draws and gives a new batch of the same shape. Paper: §4.3 mirroring; §7 colour jitter
-and random cropping.
+Each takes a batch and the step's draws and gives a new batch of the same shape. Paper: §4.3 mirroring; §7 colour
+jitter, random cropping and the use of bounding boxes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import affine_grid, grid_sample, pad
 
 from lilliput.data.batches import Augmentation, Batch, Draws
 from lilliput.errors import RecipeError
@@ -20,12 +20,47 @@ from lilliput.recipe import AugmentRecipe
 
 # How bright red, green and blue look (ITU-R BT.601), as in a JPEG's grey.
 _GREY = (0.299, 0.587, 0.114)
+_MOST_MARGIN = 1.5
+_LEAST_WINDOW = 0.25
 
 
 def flip(batch: Batch, draws: Draws) -> Batch:
     """Mirror left and right, each image with probability 1/2. Paper: §4.3."""
     mirrored = draws.chance(0.5)[:, None, None, None]
-    return batch._replace(images=torch.where(mirrored, batch.images.flip(3), batch.images))
+    images = torch.where(mirrored, batch.images.flip(3), batch.images)
+    return batch._replace(images=images, boxes=None)
+
+
+def box_crop(batch: Batch, draws: Draws, *, probability: float) -> Batch:
+    """Cut an image with a bounding box down to the box's surroundings, enlarged to the old size. Paper: §7.
+
+    The window has the image's shape. It is 1 to 1.5 times as wide and high as the smallest that holds the box, at least
+    a quarter of the image and at most all of it, and lies at a random place where it holds the box. Gives floats in
+    0..1; images without a box, and those the draw passes over, keep their pixels.
+    """
+    chance, growth = draws.chance(probability), draws.uniform(1, _MOST_MARGIN)
+    places = torch.stack([draws.uniform(0, 1), draws.uniform(0, 1)], 1)
+    if batch.boxes is None:
+        return batch
+    images = batch.images if batch.images.is_floating_point() else batch.images.float() / 255
+    size = torch.tensor([images.shape[3], images.shape[2]], device=images.device)
+    # All in shares of the image's width and height.
+    low, high = batch.boxes[:, :2] / size, (batch.boxes[:, 2:] + 1) / size
+    side = ((high - low).amax(1) * growth).clamp(_LEAST_WINDOW, 1)[:, None]
+    first, last = (high - side).clamp(min=0), torch.minimum(low, 1 - side)
+    corner = first + places * (last - first)
+    chosen = chance & (batch.boxes[:, 0] >= 0)
+    cut = torch.where(chosen[:, None, None, None], _window(images, corner, side), images)
+    return batch._replace(images=cut, boxes=None)
+
+
+def _window(images: Tensor, corner: Tensor, side: Tensor) -> Tensor:
+    """The windows at ``corner`` float[b,2] (x, y), ``side`` float[b,1] wide and high (shares of the image)."""
+    centre = 2 * corner + side - 1  # grid_sample counts from -1 to 1
+    zoom = torch.diag_embed(side.expand(-1, 2))
+    grid = affine_grid(torch.cat([zoom, centre[:, :, None]], 2), list(images.shape), False)
+    sampled = grid_sample(images, grid, "bilinear", "border", align_corners=False)
+    return sampled.contiguous(memory_format=torch.channels_last)
 
 
 def crop(batch: Batch, draws: Draws, *, pixels: int) -> Batch:
@@ -50,7 +85,7 @@ def crop(batch: Batch, draws: Draws, *, pixels: int) -> Batch:
     )
     down, right = draws.integers(0, 2 * pixels), draws.integers(0, 2 * pixels)
     cut = windows[torch.arange(count, device=images.device), down, right]
-    return batch._replace(images=cut.permute(0, 3, 1, 2))
+    return batch._replace(images=cut.permute(0, 3, 1, 2), boxes=None)
 
 
 def _reflect(images: Tensor, pixels: int) -> Tensor:
@@ -121,6 +156,10 @@ def _hue_rotation(angles: Tensor) -> Tensor:
     return torch.linalg.inv(to_yiq) @ turn @ to_yiq
 
 
+def _box_crop(recipe: AugmentRecipe) -> Augmentation | None:
+    return partial(box_crop, probability=recipe.box_crop) if recipe.box_crop else None
+
+
 def _crop(recipe: AugmentRecipe) -> Augmentation | None:
     return partial(crop, pixels=recipe.crop_pixels) if recipe.crop_pixels else None
 
@@ -135,6 +174,7 @@ def _jitter(recipe: AugmentRecipe) -> Augmentation | None:
 
 
 AUGMENTATIONS: dict[str, Callable[[AugmentRecipe], Augmentation | None]] = {
+    "box_crop": _box_crop,
     "crop": _crop,
     "flip": _flip,
     "jitter": _jitter,

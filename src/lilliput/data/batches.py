@@ -22,10 +22,13 @@ class Batch(NamedTuple):
 
     images: uint8[b,3,h,w] in 0..255 or float[b,3,h,w] in 0..1; lies in memory as [b,h,w,3].
     targets: float32[b,k], for every image a probability per class.
+    boxes: int16[b,4], the bounding boxes x0 y0 x1 y1 in pixels of the images as they are in the pack, both ends within
+    the box, -1 where there is none; or None. An augmentation that moves pixels hands on None.
     """
 
     images: Tensor
     targets: Tensor
+    boxes: Tensor | None = None
 
 
 class Draws:
@@ -95,7 +98,9 @@ class Batches:
     def _load(self, chosen: NDArray[np.int64]) -> Batch:
         labels = torch.from_numpy(self.selection.labels[chosen])
         targets = torch.zeros(len(chosen), self.classes).scatter_(1, labels[:, None], 1.0)
-        return Batch(to_device(self.selection.images(chosen), self.device), targets.to(self.device))
+        boxes = torch.from_numpy(self.selection.boxes(chosen))
+        images = to_device(self.selection.images(chosen), self.device)
+        return Batch(images, targets.to(self.device), boxes.to(self.device))
 
 
 def to_device(images: NDArray[np.uint8], device: torch.device) -> Tensor:

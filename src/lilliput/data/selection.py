@@ -1,8 +1,16 @@
-"""Which images of a pack a training sees: some classes, a stratified part, a held-out share. No torch."""
+"""Which images of a pack a training sees: some classes, a stratified part, all but a held-out part. No torch.
+
+The order of the rules: classes, then what is held out, then what is dropped, then the limit. So neither a list of
+images to drop nor a limit changes what a network is judged on.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +40,10 @@ class Selection:
         """The pixels uint8[b,h,w,3] of some of the selected images."""
         return self.split.images[self.rows[chosen]]
 
+    def boxes(self, chosen: NDArray[np.int64] | slice) -> NDArray[np.int16]:
+        """The bounding boxes int16[b,4] of some of the selected images; see :class:`lilliput.data.pack.Split`."""
+        return self.split.boxes[self.rows[chosen]]
+
     def take(self, chosen: NDArray[np.int64]) -> Selection:
         """A part of this selection, in the pack's order."""
         chosen = np.sort(chosen)
@@ -40,12 +52,16 @@ class Selection:
 
 @dataclass(frozen=True)
 class DataSet:
-    """What one training works on: ``validation`` is the pack's val split, or ``heldout`` images of train."""
+    """What one training works on: ``validation`` is the pack's val split, or ``heldout`` images of train.
+
+    ``dropped`` images were left out of the training by ``data.drop``.
+    """
 
     classes: tuple[ClassInfo, ...]
     training: Selection
     validation: Selection
     validation_name: str
+    dropped: int = 0
 
 
 def select(pack: Pack, recipe: DataRecipe, seed: int) -> DataSet:
@@ -54,29 +70,37 @@ def select(pack: Pack, recipe: DataRecipe, seed: int) -> DataSet:
     Raises: RecipeError when the pack cannot give them.
     """
     kept = chosen_classes(len(pack.classes), recipe.classes)
-    training = select_split(pack, "train", kept)
-    if recipe.holdout:
-        # Held out before the limit, so that the same images are held out whatever the limit.
-        random = np.random.default_rng([seed, 1])
-        held, rest = _stratified(training.labels, recipe.holdout, random, leave=1)
-        validation, training, name = training.take(held), training.take(rest), "heldout"
+    if recipe.holds_out:
+        validation, training = _hold_out(select_split(pack, "train", kept), recipe, seed)
+        name = "heldout"
     else:
         if "val" not in pack:
             raise RecipeError(
                 "this pack has no val split", "hold some of train out: data.holdout=0.1"
             )
-        validation, name = select_split(pack, "val", kept), "val"
+        validation, training = select_split(pack, "val", kept), select_split(pack, "train", kept)
+        name = "val"
+    available = len(training)
+    if recipe.drop:
+        training = _without(training, Path(recipe.drop), len(kept))
+    dropped = available - len(training)
     if recipe.limit:
-        if recipe.limit < len(kept):
-            raise RecipeError(
-                f"data.limit = {recipe.limit} is less than one image for each of {len(kept)} classes"
-            )
-        share = min(1.0, recipe.limit / len(training))
-        part, _ = _stratified(training.labels, share, np.random.default_rng([seed, 2]))
-        training = training.take(part)
+        training = _limited(training, recipe.limit, len(kept), seed)
     if not len(validation):
         raise RecipeError("no image is left to validate on", "raise data.holdout")
-    return DataSet(tuple(pack.classes[k] for k in kept), training, validation, name)
+    classes = tuple(pack.classes[k] for k in kept)
+    return DataSet(classes, training, validation, name, dropped)
+
+
+def select_heldout(pack: Pack, recipe: DataRecipe, seed: int) -> Selection:
+    """The images of train that a recipe holds out, whatever else it leaves out. Raises: RecipeError."""
+    kept = chosen_classes(len(pack.classes), recipe.classes)
+    return _hold_out(select_split(pack, "train", kept), recipe, seed)[0]
+
+
+def drop_digest(recipe: DataRecipe) -> str:
+    """SHA-256 of the file of images to drop; empty without one. Raises: RecipeError when it cannot be read."""
+    return hashlib.sha256(_read(Path(recipe.drop))).hexdigest() if recipe.drop else ""
 
 
 def chosen_classes(available: int, wanted: int) -> NDArray[np.int64]:
@@ -103,6 +127,91 @@ def select_split(pack: Pack, name: str, kept: NDArray[np.int64]) -> Selection:
     labels = place[np.asarray(split.labels)]
     rows = np.flatnonzero(labels >= 0)
     return Selection(split, rows, labels[rows])
+
+
+def _hold_out(train: Selection, recipe: DataRecipe, seed: int) -> tuple[Selection, Selection]:
+    """What is held out of the training images, and the rest."""
+    if recipe.folds:
+        fold = _folds(train.labels, recipe.folds, np.random.default_rng([seed, 3]))
+        held = np.flatnonzero(fold == recipe.fold - 1)
+        rest = np.flatnonzero(fold != recipe.fold - 1)
+    else:
+        random = np.random.default_rng([seed, 1])
+        held, rest = _stratified(train.labels, recipe.holdout, random, leave=1)
+    return train.take(held), train.take(rest)
+
+
+def _folds(labels: NDArray[np.int64], folds: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """The fold int64[n], from 0, of every image: the folds share every class, and the whole, as evenly as can be."""
+    smallest = np.bincount(labels).min()
+    if smallest < 2:
+        raise RecipeError(
+            f"data.folds = {folds}: a class has only {smallest} training image",
+            "every class needs two: one to train on while the other is held out",
+        )
+    order = random.permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    fold = np.empty(len(labels), np.int64)
+    fold[order] = np.arange(len(labels)) % folds
+    return fold
+
+
+def _without(training: Selection, file: Path, classes: int) -> Selection:
+    """The training images but those the file names."""
+    known = {name: row for row, name in enumerate(training.split.names)}
+    named = _listed(file, known)
+    kept = np.flatnonzero(~np.isin(training.rows, [known[name] for name in named]))
+    left = np.bincount(training.labels[kept], minlength=classes)
+    if not left.all():
+        emptied = training.names[int(np.argmax(training.labels == np.argmin(left)))]
+        raise RecipeError(
+            f"data.drop = {file}: no training image is left of the class of {emptied}",
+            "take some of its images off the list",
+        )
+    return training.take(kept)
+
+
+def _listed(file: Path, known: Iterable[str]) -> list[str]:
+    """The names in a file of one name per line; empty lines and what follows a # are passed over."""
+    try:
+        lines = _read(file).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise RecipeError(
+            f"data.drop = {file} is not a text file", "one image name per line, in UTF-8"
+        ) from error
+    known, named = set(known), []
+    for line in map(str.strip, lines):
+        # A name may hold a # itself, so the whole line is tried first.
+        name = line if line in known else re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip()
+        if name:
+            named.append(name)
+    if unknown := [name for name in named if name not in known]:
+        more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+        raise RecipeError(
+            f"data.drop = {file}: train has no image called {', '.join(unknown[:3])}{more}",
+            "one name of a training image per line, as the pack has it, such as n01443537_0.JPEG",
+        )
+    return named
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise RecipeError(
+            f"data.drop = {file} cannot be read: {error.strerror}",
+            "give the path of a text file with one image name per line",
+        ) from error
+
+
+def _limited(training: Selection, limit: int, classes: int, seed: int) -> Selection:
+    if limit < classes:
+        raise RecipeError(
+            f"data.limit = {limit} is less than one image for each of {classes} classes"
+        )
+    share = min(1.0, limit / len(training))
+    part, _ = _stratified(training.labels, share, np.random.default_rng([seed, 2]))
+    return training.take(part)
 
 
 def _stratified(

@@ -8,7 +8,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from lilliput.notation import FC, Conv, Dropout, Layer, MaxPool, Shape
+from lilliput.notation import FC, Conv, Dropout, GlobalPool, Layer, MaxPool, Residual, Shape
 
 LEAKY_SLOPE = (
     0.01  # the paper's small constant alpha (§4.2) is not given; this is the field's usual one
@@ -61,15 +61,67 @@ class SeededDropout(nn.Module):
         return values * kept / (1 - self.rate)
 
 
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation that lets a batch of one value per map pass, by the statistics of the batches before it.
+
+    Such a batch (the last image of an epoch, its maps pooled to one pixel) has no deviation of its own.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """float[b,c,h,w], every map with mean 0 and deviation 1 over the batch, times a factor, plus an offset."""
+        if self.training and input.numel() == input.shape[1]:
+            return self.eval_forward(input)
+        return super().forward(input)
+
+    def eval_forward(self, input: Tensor) -> Tensor:
+        """By the running statistics, whatever the mode."""
+        return nn.functional.batch_norm(
+            input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+        )
+
+
+class ResidualBlock(nn.Module):
+    """What comes in (through ``shortcut``, if there is one) plus ``body`` of it; then ReLU."""
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+        self.shortcut = shortcut
+
+    def forward(self, values: Tensor) -> Tensor:
+        """float[b,filters,h,w] of float[b,c,h,w]."""
+        return torch.relu_(self.body(values) + self.shortcut(values))
+
+
 def _conv(layer: Conv, shape: Shape) -> list[nn.Module]:
+    return [*_convolution(layer, shape), NONLINEARITIES[layer.nonlinearity]()]
+
+
+def _convolution(layer: Conv, shape: Shape) -> list[nn.Module]:
+    """The convolution, normalised if it is to be, before its nonlinearity."""
     convolution = nn.Conv2d(
-        shape[0], layer.filters, layer.filter_pixels, padding=layer.filter_pixels // 2
+        shape[0],
+        layer.filters,
+        layer.filter_pixels,
+        padding=layer.filter_pixels // 2,
+        bias=not layer.batch_norm,
     )
-    return [convolution, NONLINEARITIES[layer.nonlinearity]()]
+    return [convolution, BatchNorm(layer.filters)] if layer.batch_norm else [convolution]
+
+
+def _residual(layer: Residual, shape: Shape) -> list[nn.Module]:
+    first, second, *shortcut = layer.convolutions(shape)
+    body = nn.Sequential(*_conv(*first), *_convolution(*second))
+    around = nn.Sequential(*(module for conv in shortcut for module in _convolution(*conv)))
+    return [ResidualBlock(body, around)]
 
 
 def _max_pool(layer: MaxPool, shape: Shape) -> list[nn.Module]:
     return [nn.MaxPool2d(2)]
+
+
+def _global_pool(layer: GlobalPool, shape: Shape) -> list[nn.Module]:
+    return [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
 
 
 def _fc(layer: FC, shape: Shape) -> list[nn.Module]:
@@ -93,7 +145,9 @@ NONLINEARITIES: dict[str, Callable[[], nn.Module]] = {
 
 BLOCKS: dict[type[Layer], Callable[..., list[nn.Module]]] = {
     Conv: _conv,
+    Residual: _residual,
     MaxPool: _max_pool,
+    GlobalPool: _global_pool,
     FC: _fc,
     Dropout: _dropout,
 }

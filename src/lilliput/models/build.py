@@ -17,7 +17,8 @@ def build_model(plan: Plan, mean: Tensor, scale: Tensor, *, seed: int = 0) -> nn
     """The network of a plan: images uint8[b,3,h,w] in 0..255, or float in 0..1, in; logits float[b,classes] out.
 
     ``mean`` and ``scale`` are float32[3,h,w] for pixels in 0..1; h and w are the size of the images.
-    Weights are drawn as He et al. (2015, arXiv:1502.01852) do, from ``seed`` alone; biases begin at 0.
+    Weights are drawn as He et al. (2015, arXiv:1502.01852) do, from ``seed`` alone; biases begin at 0, normalisations
+    with factor 1 and offset 0.
     Raises: NotationError when images of this size cannot pass the plan.
     """
     modules: list[nn.Module] = [Standardize(mean, scale)]
@@ -55,7 +56,7 @@ def seed_dropout(model: nn.Module, seed: int) -> None:
 
 def _draw_weights(model: nn.Sequential, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    layers = [m for m in model if isinstance(m, (nn.Conv2d, nn.Linear))]
+    layers = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
     for layer in layers:
         # The last layer has no nonlinearity behind it that would halve its variance.
         gain = "linear" if layer is layers[-1] else "relu"

@@ -1,7 +1,19 @@
 """The language of architectures: ``ConvReLU(F5-32) -> MaxPool -> FCReLU(256) -> FC(200)``. Pure Python."""
 
 from lilliput.notation.parse import parse
-from lilliput.notation.plan import FC, Conv, Dropout, Layer, LayerTrace, MaxPool, Plan, Shape, trace
+from lilliput.notation.plan import (
+    FC,
+    Conv,
+    Dropout,
+    GlobalPool,
+    Layer,
+    LayerTrace,
+    MaxPool,
+    Plan,
+    Residual,
+    Shape,
+    trace,
+)
 from lilliput.notation.zoo import ZOO, ZooEntry
 
 __all__ = [
@@ -9,10 +21,12 @@ __all__ = [
     "ZOO",
     "Conv",
     "Dropout",
+    "GlobalPool",
     "Layer",
     "LayerTrace",
     "MaxPool",
     "Plan",
+    "Residual",
     "Shape",
     "ZooEntry",
     "parse",

@@ -8,7 +8,17 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from lilliput.errors import NotationError
-from lilliput.notation.plan import FC, NONLINEARITIES, Conv, Dropout, Layer, MaxPool, Plan
+from lilliput.notation.plan import (
+    FC,
+    NONLINEARITIES,
+    Conv,
+    Dropout,
+    GlobalPool,
+    Layer,
+    MaxPool,
+    Plan,
+    Residual,
+)
 
 MAX_FILTER_PIXELS = 63
 MAX_WIDTH = 65_536
@@ -96,12 +106,13 @@ def _layer(text: str, word: _Word) -> Layer:
 
 
 def _check_order(text: str, word: _Word, before: list[Layer], layer: Layer) -> None:
-    flat = any(isinstance(earlier, FC) for earlier in before)
-    if flat and isinstance(layer, (Conv, MaxPool)):
+    flat = next((earlier for earlier in before if isinstance(earlier, (FC, GlobalPool))), None)
+    if flat and isinstance(layer, (Conv, MaxPool, Residual, GlobalPool)):
+        earlier = "a fully connected layer" if isinstance(flat, FC) else str(flat)
         raise NotationError(
             text,
             word.column,
-            f"{layer} cannot follow a fully connected layer",
+            f"{layer} cannot follow {earlier}",
             "FCReLU, Dropout or FC",
         )
     if before and isinstance(before[-1], FC) and not before[-1].nonlinearity:
@@ -113,24 +124,34 @@ def _check_order(text: str, word: _Word, before: list[Layer], layer: Layer) -> N
         )
 
 
-def _conv(nonlinearity: str) -> Callable[[str, _Word], Layer]:
+def _conv(nonlinearity: str, *, batch_norm: bool = False) -> Callable[[str, _Word], Layer]:
     def rule(text: str, word: _Word) -> Layer:
-        match = re.fullmatch(r"\s*F([0-9]+)\s*-\s*([0-9]+)\s*", word.argument or "")
-        if not match:
-            raise _argument_error(text, word, "(F5-32): filter size, then number of filters")
-        size, filters = _number(match[1]), _number(match[2])
-        if size % 2 == 0 or size > MAX_FILTER_PIXELS:
-            column = word.argument_column + match.start(1)
-            raise NotationError(
-                text,
-                column,
-                f"filters cannot be {size}x{size}",
-                f"an odd size up to {MAX_FILTER_PIXELS}, so that padding keeps the image's size",
-            )
-        _check_width(text, word.argument_column + match.start(2), filters)
-        return Conv(size, filters, nonlinearity)
+        size, filters = _filters(text, word)
+        return Conv(size, filters, nonlinearity, batch_norm)
 
     return rule
+
+
+def _residual(text: str, word: _Word) -> Layer:
+    return Residual(*_filters(text, word))
+
+
+def _filters(text: str, word: _Word) -> tuple[int, int]:
+    """Filter size and number of filters, from brackets such as ``(F5-32)``."""
+    match = re.fullmatch(r"\s*F([0-9]+)\s*-\s*([0-9]+)\s*", word.argument or "")
+    if not match:
+        raise _argument_error(text, word, "(F5-32): filter size, then number of filters")
+    size, filters = _number(match[1]), _number(match[2])
+    if size % 2 == 0 or size > MAX_FILTER_PIXELS:
+        column = word.argument_column + match.start(1)
+        raise NotationError(
+            text,
+            column,
+            f"filters cannot be {size}x{size}",
+            f"an odd size up to {MAX_FILTER_PIXELS}, so that padding keeps the image's size",
+        )
+    _check_width(text, word.argument_column + match.start(2), filters)
+    return size, filters
 
 
 def _fc(nonlinearity: str) -> Callable[[str, _Word], Layer]:
@@ -149,6 +170,12 @@ def _max_pool(text: str, word: _Word) -> Layer:
     if word.argument is not None:
         raise _argument_error(text, word, "no brackets: MaxPool is always 2x2, stride 2")
     return MaxPool()
+
+
+def _global_pool(text: str, word: _Word) -> Layer:
+    if word.argument is not None:
+        raise _argument_error(text, word, "no brackets: GlobalPool takes the whole map")
+    return GlobalPool()
 
 
 def _dropout(text: str, word: _Word) -> Layer:
@@ -181,7 +208,10 @@ def _check_width(text: str, column: int, width: int) -> None:
 
 WORDS: dict[str, Callable[[str, _Word], Layer]] = {
     **{f"Conv{nonlinearity}": _conv(nonlinearity) for nonlinearity in NONLINEARITIES},
+    **{f"ConvBN{name}": _conv(name, batch_norm=True) for name in NONLINEARITIES},
+    "Residual": _residual,
     "MaxPool": _max_pool,
+    "GlobalPool": _global_pool,
     **{f"FC{nonlinearity}": _fc(nonlinearity) for nonlinearity in NONLINEARITIES},
     "FC": _fc(""),
     "Dropout": _dropout,

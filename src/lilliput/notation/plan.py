@@ -35,24 +35,65 @@ class Layer(ABC):
 
 @dataclass(frozen=True)
 class Conv(Layer):
-    """``ConvReLU(F5-32)``: 32 filters of 5x5, padded so that the size stays, then the nonlinearity. Paper: Table 1."""
+    """``ConvReLU(F5-32)``: 32 filters of 5x5, padded so that the size stays, then the nonlinearity. Paper: Table 1.
+
+    ``ConvBNReLU(F5-32)`` normalises each filter's maps over the batch in between, and so needs no biases (Ioffe and
+    Szegedy 2015, arXiv:1502.03167). Trained, that is one factor and one offset per filter, which count as nothing.
+    """
 
     filter_pixels: int
     filters: int
     nonlinearity: str
+    batch_norm: bool = False
 
     def __str__(self) -> str:
-        return f"Conv{self.nonlinearity}(F{self.filter_pixels}-{self.filters})"
+        norm = "BN" if self.batch_norm else ""
+        return f"Conv{norm}{self.nonlinearity}(F{self.filter_pixels}-{self.filters})"
 
     def output(self, shape: Shape) -> Shape:
         _, height, width = _image(shape)
         return (self.filters, height, width)
 
     def parameters(self, shape: Shape) -> int:
-        return self.filters * (self.filter_pixels**2 * shape[0] + 1)
+        own = 2 if self.batch_norm else 1  # factor and offset, or a bias
+        return self.filters * (self.filter_pixels**2 * shape[0] + own)
 
     def multiply_adds(self, shape: Shape) -> int:
         return prod(self.output(shape)) * self.filter_pixels**2 * shape[0]
+
+
+@dataclass(frozen=True)
+class Residual(Layer):
+    """``Residual(F3-64)``: what comes in, plus two convolutions of it; then ReLU. Paper: §7.
+
+    Both have 64 filters of 3x3 and batch normalisation, the first ReLU too. What comes in is added as it is, or through
+    64 normalised filters of 1x1 where it has another number of maps (He et al. 2015, arXiv:1512.03385, option B).
+    """
+
+    filter_pixels: int
+    filters: int
+
+    def __str__(self) -> str:
+        return f"Residual(F{self.filter_pixels}-{self.filters})"
+
+    def convolutions(self, shape: Shape) -> tuple[tuple[Conv, Shape], ...]:
+        """The first, the second and, if there is one, the shortcut's convolution, each with the shape it takes in."""
+        _, height, width = _image(shape)
+        first = Conv(self.filter_pixels, self.filters, "ReLU", batch_norm=True)
+        body = ((first, shape), (first, (self.filters, height, width)))
+        if shape[0] == self.filters:
+            return body
+        return (*body, (replace(first, filter_pixels=1), shape))
+
+    def output(self, shape: Shape) -> Shape:
+        _, height, width = _image(shape)
+        return (self.filters, height, width)
+
+    def parameters(self, shape: Shape) -> int:
+        return sum(conv.parameters(taken) for conv, taken in self.convolutions(shape))
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return sum(conv.multiply_adds(taken) for conv, taken in self.convolutions(shape))
 
 
 @dataclass(frozen=True)
@@ -67,6 +108,17 @@ class MaxPool(Layer):
         if height < 2 or width < 2:
             raise ValueError(f"nothing is left to pool: its input is {height}x{width} pixels")
         return (channels, height // 2, width // 2)
+
+
+@dataclass(frozen=True)
+class GlobalPool(Layer):
+    """``GlobalPool``: the mean of each map, one neuron per map (Lin et al. 2013, arXiv:1312.4400)."""
+
+    def __str__(self) -> str:
+        return "GlobalPool"
+
+    def output(self, shape: Shape) -> Shape:
+        return (_image(shape)[0],)
 
 
 @dataclass(frozen=True)
@@ -120,13 +172,16 @@ class Plan:
         return Plan((*self.layers[:-1], replace(last, neurons=classes)))
 
     def with_dropout(self, rate: float) -> Plan:
-        """Dropout after every fully connected layer but the last; nothing changes for rate 0. Paper: §4.4."""
+        """Dropout after every fully connected layer but the last, and after GlobalPool, which takes the place of one.
+
+        Nothing changes for rate 0. Paper: §4.4.
+        """
         if rate == 0:
             return self
         layers: list[Layer] = []
         for layer in self.layers:
             layers.append(layer)
-            if isinstance(layer, FC) and layer is not self.layers[-1]:
+            if isinstance(layer, (FC, GlobalPool)) and layer is not self.layers[-1]:
                 layers.append(Dropout(rate))
         return Plan(tuple(layers))
 

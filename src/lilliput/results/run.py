@@ -3,6 +3,7 @@
     recipe.toml            everything tunable, resolved; re-runs the run
     environment.json       versions, machine, command, git state, data, classes
     history.csv            a line per epoch
+    learning.npz           which training images were right in which epoch
     log.txt                what was said meanwhile
     weights.safetensors    the trained network; plan, classes and pixel statistics ride in it
     checkpoints/           to resume from
@@ -30,6 +31,7 @@ from safetensors import SafetensorError, safe_open
 from lilliput.errors import RunError
 from lilliput.results.atomic import storage_errors, write_text
 from lilliput.results.history import Epoch, read_history, write_history
+from lilliput.results.learning import Learning, read_learning, write_learning
 from lilliput.results.predictions import Predictions
 
 _RECIPE, _ENVIRONMENT = "recipe.toml", "environment.json"
@@ -66,11 +68,7 @@ class Run:
         run = cls(Path(folder))
         with storage_errors(run.path):
             run.path.mkdir(parents=True, exist_ok=True)
-            occupied = _is_occupied(run.path)
-        if occupied:
-            raise RunError(
-                f"{run.path} already holds something", "go on with --resume, or name another --run"
-            )
+        refuse_occupied(run.path)
         try:
             run.save_environment({**environment, "classes": [list(pair) for pair in classes]})
             write_text(run.recipe_path, recipe_toml)
@@ -156,6 +154,11 @@ class Run:
         """``log.txt``."""
         return self.path / "log.txt"
 
+    def _repr_html_(self) -> str:
+        from lilliput.results.notebook import run_html
+
+        return run_html(self)
+
     @property
     def figures_path(self) -> Path:
         """The folder ``figures``."""
@@ -211,6 +214,23 @@ class Run:
         """Replace the history by ``epochs``: all so far, not only the last. Raises: StorageError."""
         write_history(self.history_path, epochs)
 
+    @property
+    def learning_path(self) -> Path:
+        """``learning.npz``; absent until the first epoch ends."""
+        return self.path / "learning.npz"
+
+    @property
+    def learning(self) -> Learning | None:
+        """Which training images were right in which epoch: bool[epochs, n] and the n names; None where it was not kept.
+
+        An image that some epochs in a row do not have right is hard, or labelled wrongly.
+        """
+        return read_learning(self.learning_path) if self.learning_path.exists() else None
+
+    def record_learning(self, rows: Sequence[NDArray[np.uint8]], names: Sequence[str]) -> None:
+        """Replace the learning record by ``rows``, the packed bits of every epoch so far. Raises: StorageError."""
+        write_learning(self.learning_path, rows, names)
+
     def log(self, line: str) -> None:
         """Append a line to the log. Raises: StorageError."""
         with (
@@ -244,18 +264,30 @@ class Run:
 
     @property
     def is_finished(self) -> bool:
-        """Whether all the recipe's epochs are done and the weights are there."""
+        """Whether all the recipe's epochs are done and the weights are there and can be read."""
         epochs = self.recipe.get("training", {}).get("epochs")
-        return epochs is not None and len(self.history) >= epochs and self.weights_path.is_file()
+        if epochs is None or not self.weights_path.is_file() or len(self.history) < epochs:
+            return False
+        try:
+            return bool(self.weights_metadata())
+        except RunError:
+            return False
 
     def _predictions_path(self, split: str) -> Path:
         return self.path / "predictions" / f"{split}.npz"
 
 
-def _is_occupied(folder: Path) -> bool:
+def refuse_occupied(folder: Path) -> None:
+    """Raises: RunError when ``folder`` is neither empty nor absent; StorageError when it is a file."""
     # The recipe is written last: an environment without one is what a process killed just then has left.
     begun = (_ENVIRONMENT, f".{_ENVIRONMENT}", f".{_RECIPE}")
-    return any(not path.name.startswith(begun) for path in folder.iterdir())
+    with storage_errors(folder):
+        found = folder.iterdir() if folder.exists() else ()
+        occupied = any(not path.name.startswith(begun) for path in found)
+    if occupied:
+        raise RunError(
+            f"{folder} already holds something", "go on with --resume, or name another --run"
+        )
 
 
 def _read_text(path: Path) -> str:

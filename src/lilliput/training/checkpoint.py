@@ -1,7 +1,8 @@
 """Checkpoints: the whole state of a training in one file that is either whole or absent.
 
 ``checkpoints/<epoch>-<step>-<first 16 digits of its SHA-256>.safetensors`` holds the state that begins at this step.
-The two newest are kept. A damaged one is passed over for the one before.
+The two newest are kept. A damaged one is passed over for the one before. Those from before the learning record was kept
+still load; a run that goes on from one has none.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from lilliput.errors import RunError
@@ -33,6 +35,10 @@ def save_checkpoint(folder: Path, state: TrainingState) -> Path:
             if isinstance(value, torch.Tensor):
                 tensors[f"optimizer.{number}.{name}"] = value
     tensors["sums"] = state.sums
+    if state.learning is not None:
+        tensors["right"] = state.right
+        rows = np.stack(state.learning) if state.learning else np.zeros((0, 0), np.uint8)
+        tensors["learning"] = torch.from_numpy(rows)
     facts = {
         "epoch": state.epoch,
         "step": state.step,
@@ -109,6 +115,11 @@ def _restore(path: Path, state: TrainingState) -> None:
             optimizer["state"].setdefault(int(number), {})[key] = value
     state.optimizer.load_state_dict(optimizer)
     state.sums.copy_(tensors["sums"])
+    if "learning" in tensors:
+        state.right = tensors["right"].to(state.sums.device)
+        state.learning = list(tensors["learning"].numpy())
+    else:
+        state.learning = None
     state.epoch, state.step, state.seconds = facts["epoch"], facts["step"], facts["seconds"]
     state.history[:] = [Epoch(**epoch) for epoch in facts["history"]]
 

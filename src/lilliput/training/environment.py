@@ -8,7 +8,7 @@ import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import lilliput
 from lilliput.data.pack import Pack
@@ -17,8 +17,18 @@ from lilliput.training.runtime import Runtime
 _PACKAGES = ("torch", "numpy", "simplejpeg", "pillow", "safetensors")
 
 
-def describe_environment(runtime: Runtime, pack: Pack, command: str) -> dict[str, Any]:
+class Dropped(NamedTuple):
+    """How many ``images`` a list took out of the training, and the SHA-256 of the list."""
+
+    images: int
+    sha256: str
+
+
+def describe_environment(
+    runtime: Runtime, pack: Pack, command: str, dropped: Dropped | None = None
+) -> dict[str, Any]:
     """The content of a run's ``environment.json``, but for the classes. All of it is JSON."""
+    drop = {"dropped": dropped.images, "drop_sha256": dropped.sha256} if dropped else {}
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
@@ -40,6 +50,7 @@ def describe_environment(runtime: Runtime, pack: Pack, command: str) -> dict[str
             "fingerprint": pack.fingerprint,
             "classes": len(pack.classes),
             "counts": dict(pack.counts),
+            **drop,
         },
     }
 

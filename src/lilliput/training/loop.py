@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
-from lilliput.data.batches import Batch, Batches, step_seed
+from lilliput.data.batches import Batch, Batches, epoch_order, step_seed
 from lilliput.errors import TrainingError
 from lilliput.models.build import seed_dropout
 from lilliput.recipe import Recipe
@@ -46,6 +48,10 @@ class TrainingState:
 
     ``epoch`` (from 1) and ``step`` say what comes next. ``sums`` float64[2] are the loss and how many images are right,
     summed over the epoch so far. ``seconds`` is the training time of the epoch so far.
+
+    ``right`` bool[n] says which images were right at their step of this epoch, in the order the epoch visits them.
+    ``learning`` is the same of the epochs before, each epoch the bits uint8[ceil(n/8)] of the images in the order of
+    the selection; None in a training that began before this was recorded.
     """
 
     model: nn.Module
@@ -55,10 +61,14 @@ class TrainingState:
     step: int = 0
     seconds: float = 0.0
     history: list[Epoch] = field(default_factory=list)
+    right: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))
+    learning: list[NDArray[np.uint8]] | None = field(default_factory=list)
 
 
-def train_step(model: nn.Module, batch: Batch, optimizer: Optimizer, runtime: Runtime) -> Tensor:
-    """One step down the gradient of the softmax loss. Gives float32[2]: the summed loss, the number of images right.
+def train_step(
+    model: nn.Module, batch: Batch, optimizer: Optimizer, runtime: Runtime
+) -> tuple[Tensor, Tensor]:
+    """One step down the gradient of the softmax loss. Gives the mean loss float32[] and which images are right bool[b].
 
     Right is what the network, dropout and augmentation included, ranks first. Paper: §3.2.
     """
@@ -68,8 +78,7 @@ def train_step(model: nn.Module, batch: Batch, optimizer: Optimizer, runtime: Ru
     loss.backward()
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    right = (logits.detach().argmax(1) == batch.targets.argmax(1)).sum()
-    return torch.stack([loss.detach().float() * len(logits), right.float()])
+    return loss.detach().float(), logits.detach().argmax(1) == batch.targets.argmax(1)
 
 
 def fit(
@@ -81,6 +90,10 @@ def fit(
     Raises: TrainingError when the loss or a weight is no longer a number; asked now and then, and before every Epoch.
     """
     steps = len(batches)
+    if len(state.right) != len(batches.selection):
+        state.right = torch.zeros(
+            len(batches.selection), dtype=torch.bool, device=state.sums.device
+        )
     while state.epoch <= recipe.training.epochs:
         state.model.train()
         started = time.perf_counter() - state.seconds
@@ -88,7 +101,8 @@ def fit(
             for group in state.optimizer.param_groups:
                 group["lr"] = _rate(recipe, state.epoch, state.step, steps)
             seed_dropout(state.model, step_seed(recipe.seed, state.epoch, state.step))
-            state.sums += train_step(state.model, batch, state.optimizer, runtime)
+            loss, right = train_step(state.model, batch, state.optimizer, runtime)
+            _count(state, loss, right, batches.batch_images)
             state.step += 1
             if state.step % LOSS_CHECK_STEPS == 0 or state.step == steps:
                 check_finite(state, recipe)
@@ -98,6 +112,21 @@ def fit(
             started += time.perf_counter() - paused  # what the caller does is not training
         # Asked for anew: a training resumed behind an epoch's last step has taken no step here.
         yield _finish_epoch(state, batches, validate, _rate(recipe, state.epoch, steps - 1, steps))
+
+
+def _count(state: TrainingState, loss: Tensor, right: Tensor, batch_images: int) -> None:
+    """Add a step to the epoch's sums. Nothing here waits for the device."""
+    state.sums += torch.stack([loss * len(right), right.sum().float()])
+    first = state.step * batch_images
+    state.right[first : first + len(right)] = right
+
+
+def _learned(state: TrainingState, batches: Batches) -> NDArray[np.uint8]:
+    """The epoch's ``right`` in the order of the selection, as bits."""
+    in_place = np.empty(len(state.right), np.bool_)
+    order = epoch_order(batches.seed, state.epoch, len(state.right))
+    in_place[order] = state.right.cpu().numpy()
+    return np.packbits(in_place)
 
 
 def _rate(recipe: Recipe, epoch: int, step: int, steps: int) -> float:
@@ -122,8 +151,11 @@ def _finish_epoch(state: TrainingState, batches: Batches, validate: Validate, ra
         peak_memory_bytes=peak_memory_bytes(batches.device),
     )
     state.history.append(epoch)
+    if state.learning is not None:
+        state.learning.append(_learned(state, batches))
     state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
     state.sums.zero_()
+    state.right.zero_()
     return epoch
 
 
@@ -131,17 +163,17 @@ def check_finite(state: TrainingState, recipe: Recipe) -> None:
     """Whoever saves a state asks this first, so that what is saved can be gone on with.
 
     A step can spoil the weights after a fine loss, so both are looked at.
-    Raises: TrainingError when the loss, or any weight, is no longer a number.
+    Raises: TrainingError when the loss, any weight or any batch statistic is no longer a number.
     """
     if not math.isfinite(state.sums[0].item()):
         broken = "the loss is no longer a number"
-    elif not all(bool(weights.isfinite().all()) for weights in state.model.parameters()):
+    elif not all(bool(tensor.isfinite().all()) for tensor in state.model.state_dict().values()):
         broken = "the network's weights are no longer numbers"
     else:
         return
     raise TrainingError(
         f"{broken}: epoch {state.epoch}, step {state.step} at the latest, seed {recipe.seed}",
-        "the last checkpoint before it is kept; try a lower rate: "
+        "what was saved before it is kept; try a lower rate: "
         f"optimizer.learning_rate={recipe.optimizer.learning_rate / 3:.2g}",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -20,6 +21,8 @@ FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_
 PROBE_ROUNDS = 4
 # Anything but the first choice must be clearly faster: two trainings on one busy machine shall choose alike.
 CLEARLY_FASTER = 1.3
+# So many times slower than the best is not worth timing again.
+HOPELESS = 5
 
 
 @dataclass(frozen=True)
@@ -128,10 +131,11 @@ def choose_runtime(
     candidates = [replace(plain, precision=p, memory_format=f) for p in precisions for f in formats]
     if len(candidates) == 1:
         return candidates[0]
-    timings = _time_alternately([_stepper(one, model, images, targets) for one in candidates])
-    chosen = _pick(candidates, timings)
+    steps = [_stepper(one, model, images, targets) for one in candidates]
+    timings = _time_alternately(steps, [one.precision for one in candidates])
     names = [f"{one.precision} {one.memory_format}" for one in candidates]
-    return replace(chosen, timings=dict(zip(names, timings, strict=True)))
+    timed = {name: ms for name, ms in zip(names, timings, strict=True) if ms < math.inf}
+    return replace(_pick(candidates, timings), timings=timed)
 
 
 def _pick(candidates: list[Runtime], timings: list[float]) -> Runtime:
@@ -158,15 +162,19 @@ def _stepper(
     return step
 
 
-def _time_alternately(steps: list[Callable[[], None]]) -> list[float]:
+def _time_alternately(steps: list[Callable[[], None]], kinds: list[str]) -> list[float]:
     """Milliseconds of each step: the best of a few rounds in which they take turns, after one round to warm up.
 
-    A step that is hopelessly slower than the best in the warm-up is not timed again.
+    A step that is hopelessly slower than the best in the warm-up is not timed again, and a later one of its kind not at
+    all (inf): bf16 without the instructions for it takes half a minute.
     """
     steps[0]()  # whatever is done once per process shall not be counted against the first one
-    first = [_milliseconds(step) for step in steps]
-    best = min(first)
-    times: list[list[float]] = [[] if one < 5 * best else [one] for one in first]
+    first: list[float] = []
+    for step, kind in zip(steps, kinds, strict=True):
+        alike = [ms for ms, other in zip(first, kinds, strict=False) if other == kind]
+        is_hopeless = bool(alike) and min(alike) > HOPELESS * min(first)
+        first.append(math.inf if is_hopeless else _milliseconds(step))
+    times: list[list[float]] = [[] if one < HOPELESS * min(first) else [one] for one in first]
     slow = [bool(one) for one in times]
     for _ in range(PROBE_ROUNDS):
         for step, measured, hopeless in zip(steps, times, slow, strict=True):
