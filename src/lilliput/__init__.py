@@ -15,14 +15,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lilliput.analysis.report import write_report
-    from lilliput.api import evaluate, train
+    from lilliput.api import ablate, compare, ensemble, evaluate, submit, train
     from lilliput.data.pack import Pack, Split
     from lilliput.data.prepare import open_data, prepare
     from lilliput.errors import LilliputError
     from lilliput.experiment import run_experiment, run_steps
     from lilliput.notation import ZOO, Plan, parse, trace
     from lilliput.recipe import Recipe, load_recipe
+    from lilliput.results.ablation import Ablation
+    from lilliput.results.ensemble import Ensemble
     from lilliput.results.history import Epoch
+    from lilliput.results.open import open_result
     from lilliput.results.predictions import Predictions
     from lilliput.results.run import Run
 
@@ -30,6 +33,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ZOO",
+    "Ablation",
+    "Ensemble",
     "Epoch",
     "LilliputError",
     "Pack",
@@ -39,13 +44,18 @@ __all__ = [
     "Run",
     "Split",
     "__version__",
+    "ablate",
+    "compare",
+    "ensemble",
     "evaluate",
     "load_recipe",
     "open_data",
+    "open_result",
     "parse",
     "prepare",
     "run_experiment",
     "run_steps",
+    "submit",
     "trace",
     "train",
     "write_report",
@@ -53,6 +63,8 @@ __all__ = [
 
 _HOMES = {
     "ZOO": "notation",
+    "Ablation": "results.ablation",
+    "Ensemble": "results.ensemble",
     "Epoch": "results.history",
     "LilliputError": "errors",
     "Pack": "data.pack",
@@ -61,13 +73,18 @@ _HOMES = {
     "Recipe": "recipe",
     "Run": "results.run",
     "Split": "data.pack",
+    "ablate": "api",
+    "compare": "api",
+    "ensemble": "api",
     "evaluate": "api",
     "load_recipe": "recipe",
     "open_data": "data.prepare",
+    "open_result": "results.open",
     "parse": "notation",
     "prepare": "data.prepare",
     "run_experiment": "experiment",
     "run_steps": "experiment",
+    "submit": "api",
     "trace": "notation",
     "train": "api",
     "write_report": "analysis.report",

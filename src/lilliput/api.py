@@ -9,15 +9,23 @@ from typing import TYPE_CHECKING
 
 from lilliput.errors import RunError
 from lilliput.results import metrics
+from lilliput.results.combine import combine
+from lilliput.results.ensemble import Ensemble, next_ensemble, refuse_occupied
+from lilliput.results.open import open_classifier
 from lilliput.results.run import Run
 
 if TYPE_CHECKING:
+    from lilliput.analysis.compare import Comparison
     from lilliput.data.pack import Pack
+    from lilliput.delivery.submit import Submission
     from lilliput.recipe import Recipe
+    from lilliput.results.ablation import Ablation
     from lilliput.results.metrics import Evaluation
     from lilliput.results.predictions import Predictions
+    from lilliput.results.saliency import Saliency
+    from lilliput.search.design import Design
 
-RUNS = Path("runs")
+RUNS, ENSEMBLES, ABLATIONS = Path("runs"), Path("ensembles"), Path("ablations")
 
 
 def train(
@@ -49,41 +57,161 @@ def train(
 
 
 def evaluate(
-    run: str | Path | Run,
+    result: str | Path | Run | Ensemble,
     *,
     split: str = "val",
     data: str | Path | Pack | None = None,
     views: Sequence[str] | None = None,
 ) -> Evaluation:
-    """Judge a run on a labelled split; see :func:`predictions_of` for what ``data`` and ``views`` do.
+    """Judge a run or an ensemble on a labelled split; see :func:`predictions_of` for what ``data`` and ``views`` do.
 
     Raises: LilliputError.
     """
-    run = run if isinstance(run, Run) else Run.open(Path(run))
-    return metrics.evaluate(predictions_of(run, split=split, data=data, views=views), run.classes)
+    opened = _opened(result)
+    predictions = predictions_of(opened, split=split, data=data, views=views)
+    return metrics.evaluate(predictions, opened.classes)
 
 
 def predictions_of(
-    run: Run,
+    result: Run | Ensemble,
     *,
     split: str = "val",
     data: str | Path | Pack | None = None,
     views: Sequence[str] | None = None,
 ) -> Predictions:
-    """The run's stored predictions of ``split``; the network computes and stores them where there are none yet.
+    """The stored predictions of ``split``; the networks compute and store them where there are none yet.
 
     ``data`` or ``views`` ask for computing them anew. Without ``data`` the pack the run was trained on is used.
     Raises: RunError when that pack is gone.
     """
-    if data is None and views is None and split in run.splits_predicted:
-        return run.predictions(split)
+    if data is None and views is None and split in result.splits_predicted:
+        return result.predictions(split)
     from lilliput.data.pack import Pack
     from lilliput.data.prepare import open_data
 
-    pack = data if isinstance(data, Pack) else open_data(data or _trained_on(run))
+    if isinstance(result, Ensemble):
+        pack = data if data is None or isinstance(data, Pack) else open_data(data)
+        return _combined(result, split, pack, views)
+    pack = data if isinstance(data, Pack) else open_data(data or _trained_on(result))
     from lilliput.experiment import evaluate_run
 
-    return evaluate_run(run, pack, split, views)
+    return evaluate_run(result, pack, split, views)
+
+
+def ensemble(
+    runs: Sequence[str | Path | Run],
+    *,
+    to: str | Path | None = None,
+    split: str = "val",
+    method: str = "mean",
+    members: str = "all",
+) -> Ensemble:
+    """Make one classifier of several runs, in ``to`` or the next free ``ensembles/N``, from their stored predictions.
+
+    ``method`` is mean, logits, weighted, greedy or majority; ``members`` all, or chosen: the subset that does best on
+    held-out images. What was found on the way lies in the ensemble's ``results`` and ``subsets.csv``.
+    Raises: LilliputError.
+    """
+    from lilliput.analysis.ensemble import make_ensemble, study_ensemble
+
+    if to is not None:
+        refuse_occupied(Path(to))
+    opened = [_opened_run(run) for run in runs]
+    findings = study_ensemble(opened, split=split, method=method, members=members)
+    folder = next_ensemble(ENSEMBLES) if to is None else Path(to)
+    return make_ensemble(findings, folder, method=method, members=members)
+
+
+def compare(results: Sequence[str | Path | Run | Ensemble], *, split: str = "val") -> Comparison:
+    """Runs and ensembles side by side on the same images: metrics, recipe differences, paired tests of every two.
+
+    Raises: LilliputError.
+    """
+    from lilliput.analysis.compare import compare_results
+
+    return compare_results([_opened(one) for one in results], split)
+
+
+def ablate(
+    design: str | Path | Design,
+    data: str | Path | Pack,
+    *,
+    to: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    vary: Sequence[str] = (),
+    device: str = "auto",
+) -> Ablation:
+    """Train every value of ``design`` with every seed: a shipped ablation, a TOML file, or a recipe with ``vary``.
+
+    ``vary`` holds texts such as ``"optimizer.l2=0.0001,0.001"``. Without ``to`` the folder is ``ablations/NAME``; what
+    it holds already is not trained again. Raises: LilliputError.
+    """
+    from lilliput.data.pack import Pack
+    from lilliput.data.prepare import open_data
+    from lilliput.search.ablation import run_ablation
+    from lilliput.search.design import folder_name, read_design
+
+    if isinstance(design, (str, Path)):
+        design = read_design(design, vary, overrides)
+    pack = data if isinstance(data, Pack) else open_data(data)
+    folder = Path(to) if to else ABLATIONS / folder_name(design.name)
+    return run_ablation(design, pack, folder, device=device)
+
+
+def submit(
+    classifier: str | Path | Run | Ensemble,
+    data: str | Path | Pack,
+    out: str | Path,
+    *,
+    csv: bool = False,
+    force: bool = False,
+) -> Submission:
+    """Write what a run or an ensemble says to the test images, as the challenge wants it: ``test_0.JPEG n01443537``.
+
+    Predictions that are not stored yet are computed and stored.
+    Raises: LilliputError, before anything is computed when the classes do not fit or ``out`` is taken.
+    """
+    from lilliput.data.pack import Pack
+    from lilliput.data.prepare import open_data
+    from lilliput.delivery.submit import SPLIT, check_submission, write_submission
+
+    opened = _opened(classifier)
+    pack = data if isinstance(data, Pack) else open_data(data)
+    check_submission(opened, pack, Path(out), force=force)
+    # What is stored is of the pack that the run was trained on.
+    anew = None if is_of(opened, pack) else pack
+    predictions = predictions_of(opened, split=SPLIT, data=anew)
+    if predictions.names != pack[SPLIT].names:
+        predictions = predictions_of(opened, split=SPLIT, data=pack)
+    return write_submission(predictions, pack, Path(out), as_csv=csv)
+
+
+def explain(
+    run: str | Path | Run,
+    data: str | Path | Pack | None = None,
+    *,
+    images: int = 12,
+    method: str = "integrated",
+) -> Saliency:
+    """Find which pixels some predictions rest on, and store it in the run: half right ones, half wrong ones, the surest.
+
+    ``method`` is integrated (gradients) or gradient. Without ``data`` the pack the run was trained on is used.
+    Raises: LilliputError; MissingExtraError without captum.
+    """
+    from lilliput.analysis.explain import choose_pictures, store_maps
+    from lilliput.data.pack import Pack
+    from lilliput.data.prepare import open_data
+
+    opened = _opened_run(run)
+    pack = data if isinstance(data, Pack) else open_data(data or _trained_on(opened))
+    if not any(opened.predictions(split).is_labelled for split in opened.splits_predicted):
+        predictions_of(opened, data=pack)
+    chosen = choose_pictures(opened, pack, images)
+    from lilliput.experiment import load_model
+    from lilliput.models.saliency import saliency_maps
+
+    maps = saliency_maps(load_model(opened), chosen.images, chosen.predicted, method=method)
+    return store_maps(opened, chosen, maps, method)
 
 
 @contextmanager
@@ -136,3 +264,43 @@ def _trained_on(run: Run) -> Path:
             "name it: --data PACK_OR_SOURCE",
         )
     return path
+
+
+def _opened(result: str | Path | Run | Ensemble) -> Run | Ensemble:
+    return result if isinstance(result, (Run, Ensemble)) else open_classifier(result)
+
+
+def _opened_run(run: str | Path | Run) -> Run:
+    opened = _opened(run)
+    if isinstance(opened, Ensemble):
+        raise RunError(
+            f"{opened.path} is an ensemble itself", f"name its members: {opened.path / 'members'}/*"
+        )
+    return opened
+
+
+def _combined(
+    ensemble: Ensemble,
+    split: str,
+    pack: Pack | None,
+    views: Sequence[str] | None,
+) -> Predictions:
+    """What the members say, combined; stored when it is of the data they were trained on, unless that would replace
+    predictions that no choice has flattered.
+    """
+    members = [
+        predictions_of(member, split=split, data=pack, views=views) for member in ensemble.members
+    ]
+    predictions = combine(members, ensemble.weights, ensemble.method)
+    is_own = views is None and (pack is None or is_of(ensemble, pack))
+    if is_own and ensemble.chosen_on != f"{split} halves":
+        ensemble.save_predictions(split, predictions)
+    return predictions
+
+
+def is_of(result: Run | Ensemble, pack: Pack) -> bool:
+    """Whether it is the data that every network of ``result`` was trained on."""
+    runs = result.members if isinstance(result, Ensemble) else (result,)
+    return all(
+        run.environment.get("data", {}).get("fingerprint") == pack.fingerprint for run in runs
+    )

@@ -20,9 +20,18 @@ COMMANDS = {
     "quickstart": "lilliput.cli.quickstart:quickstart",
     "prepare": "lilliput.cli.data:prepare",
     "doctor": "lilliput.cli.doctor:doctor",
+    "lr-find": "lilliput.cli.lr_find:lr_find",
     "train": "lilliput.cli.training:train",
+    "search": "lilliput.cli.search:search",
+    "ablate": "lilliput.cli.ablate:ablate",
     "evaluate": "lilliput.cli.results:evaluate",
+    "ensemble": "lilliput.cli.ensemble:ensemble",
+    "compare": "lilliput.cli.compare:compare",
+    "submit": "lilliput.cli.submit:submit",
+    "audit": "lilliput.cli.audit:audit",
+    "explain": "lilliput.cli.explain:explain",
     "report": "lilliput.cli.results:report",
+    "reproduce": "lilliput.cli.reproduce:reproduce",
     "models": "lilliput.cli.models:models",
 }
 

@@ -52,8 +52,8 @@ def quickstart(
         run.name: evaluate(p, run.classes) for run, p in zip(runs, predictions, strict=True)
     }
     verdicts["their average"] = evaluate(average(predictions), runs[0].classes)
-    page = write_report(folder)
     save_all_figures(folder)
+    page = write_report(folder)
     seconds = time.monotonic() - started
     facts = {
         "folder": str(folder),

@@ -6,9 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lilliput.cli.console import Json, Words, answer, bold, note, percent, table
+from lilliput.cli.data import open_pack
+from lilliput.errors import PackError, RunError
 
 if TYPE_CHECKING:
+    from lilliput.data.pack import Pack
+    from lilliput.results.ensemble import Ensemble
     from lilliput.results.metrics import ClassAccuracy, Evaluation
+    from lilliput.results.run import Run
 
 SHOWN_CLASSES = 5
 
@@ -22,7 +27,7 @@ def evaluate(
     views: Words | None = None,
     json: Json = False,
 ) -> None:
-    """How good a trained network is: top-1, top-5, the best and the worst classes.
+    """How good a trained network or an ensemble is: top-1, top-5, the best and the worst classes.
 
     Reads the stored predictions, or has the network make them where there are none. They are stored when they are of
     the data the run was trained on.
@@ -30,19 +35,23 @@ def evaluate(
     Parameters
     ----------
     run
-        A run folder, as `lilliput train` leaves it.
+        A folder that `lilliput train` or `lilliput ensemble` has left.
     split
         Which images: val, train, or any other labelled split.
     data
-        Pack or source to predict anew; without it, the stored predictions, or the pack the run was trained on.
+        Pack or source to predict anew; without it, the stored predictions, or the pack
+        the run was trained on.
     views
         Views of every image whose probabilities are averaged, such as `--views plain flip`.
     """
     from lilliput import api
-    from lilliput.results.run import Run
+    from lilliput.results.open import open_classifier
 
-    opened = Run.open(run)
-    verdict = api.evaluate(opened, split=split, data=data, views=views)
+    opened = open_classifier(run)
+    pack = open_pack(data) if data else None
+    verdict = api.evaluate(opened, split=split, data=pack, views=views)
+    if pack and views is None and api.is_of(opened, pack):
+        save_figures_of(opened, pack)
     answer(
         describe(verdict, title=f"{opened.name} on {split}" + (f" of {data}" if data else "")),
         {"run": str(run), "split": split, "data": data, "views": views, **facts(verdict)},
@@ -96,33 +105,71 @@ def _class_table(classes: list[ClassAccuracy]) -> str:
 
 
 def report(path: Path, /, *, json: Json = False) -> None:
-    """One offline HTML page about a run, or about all runs below a folder; and each run's figures as PNG files.
+    """One offline HTML page about a run, an ensemble, a study, an ablation, an audit, or a folder of them.
+
+    The figures of runs and ensembles are left beside them as PNG files too.
 
     Parameters
     ----------
     path
-        A run folder, or a folder with run folders below it.
+        The folder of a result, or a folder with results one or two levels below it.
     """
     from lilliput.analysis.report import write_report
 
     note(f"drawing the report of {path} ...")
+    figures = save_all_figures(path)  # first: the page carries the pictures among them
     page = write_report(path)
-    figures = save_all_figures(path)
     text = "\n".join([str(page), *map(str, figures)])
     answer(text, {"report": str(page), "figures": [str(file) for file in figures]}, as_json=json)
 
 
 def save_all_figures(path: Path) -> list[Path]:
-    """Draw the figures of a run, or of every run below a folder, into the runs; a damaged run is named and left out."""
-    from lilliput.analysis.figures import save_figures
-    from lilliput.analysis.report import find_runs
-    from lilliput.errors import RunError
+    """Draw the figures of every run and ensemble at or below ``path`` into them; see :func:`save_figures_of`."""
+    from lilliput.analysis.report import find_results
+    from lilliput.results.ensemble import Ensemble
+    from lilliput.results.open import open_result
     from lilliput.results.run import Run
 
     figures: list[Path] = []
-    for folder in find_runs(path):
+    for folder in find_results(path):
+        if (folder / "audit.json").is_file():
+            continue  # its pictures are in a page of its own
         try:
-            figures += save_figures(Run.open(folder))
+            result = open_result(folder)
+            if isinstance(result, (Run, Ensemble)):
+                figures += save_figures_of(result, pack_of(result))
         except RunError as error:
             note(f"no figures of {folder}: {error}")
     return figures
+
+
+def save_figures_of(result: Run | Ensemble, pack: Pack | None) -> list[Path]:
+    """Draw the figures of a run or an ensemble into it; those that show pictures need the ``pack`` it predicted.
+
+    What is damaged, or does not fit together, is named on the way, and its figures are left out.
+    """
+    from lilliput.analysis.figures import save_figures, save_pictures
+
+    figures: list[Path] = []
+    try:
+        figures += save_figures(result)
+        figures += save_pictures(result, pack) if pack else []
+    except RunError as error:
+        note(f"no figures of {result.path}: {error}")
+    return figures
+
+
+def pack_of(result: Run | Ensemble) -> Pack | None:
+    """The pack that a run, or an ensemble's first run, was trained on; None when it is gone, damaged, or replaced."""
+    from lilliput.data.pack import Pack
+    from lilliput.results.run import Run
+
+    run = result if isinstance(result, Run) else result.members[0]
+    data = run.environment.get("data")
+    if not isinstance(data, dict) or not data.get("path"):
+        return None
+    try:
+        pack = Pack.open(str(data["path"]))
+    except PackError:
+        return None
+    return pack if pack.fingerprint == data.get("fingerprint") else None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from lilliput.cli.console import Flag, Json, answer, bold, note, percent, program
 from lilliput.cli.data import open_pack
@@ -25,6 +27,7 @@ def train(
     run: Path | None = None,
     resume: Flag = False,
     device: str = "auto",
+    follow: Annotated[list[str] | None, Parameter(name="--watch", negative=())] = None,
     json: Json = False,
 ) -> None:
     """Train one network and leave everything about it in a run folder.
@@ -46,27 +49,35 @@ def train(
         Go on with an unfinished run; without --run, with the newest one of this recipe.
     device
         auto, cpu, cuda, cuda:1, mps.
+    follow
+        Also follow the training in tensorboard, wandb or mlflow; can be given several times.
     """
     from lilliput.api import run_folder
     from lilliput.recipe import load_recipe
     from lilliput.results.run import Run
+    from lilliput.watching import Watchers
 
     loaded = load_recipe(recipe, overrides)
-    with run_folder(loaded.name, run, resume=resume) as folder:
+    with (
+        run_folder(loaded.name, run, resume=resume) as folder,
+        Watchers(follow or (), folder) as watchers,
+    ):
         pack = open_pack(data)
         from lilliput.experiment import run_steps  # last: PyTorch takes seconds to load
 
         note(f"training {loaded.name} into {folder}")
         words = ["lilliput", "train", recipe, *overrides, "--data", data, "--run", str(folder)]
         words += [] if device == "auto" else ["--device", device]
+        words += [word for name in follow or () for word in ("--watch", name)]
         events = run_steps(
             loaded, pack, folder, device=device, resume=resume, command=shlex.join(words)
         )
-        stop = watch(events, epochs=loaded.training.epochs, title=loaded.name)
-    if stop:
-        raise _interrupted(stop, shlex.join([*words, "--resume"]))
-    finished = Run.open(folder)
-    save_all_figures(folder)
+        stop = watch(events, epochs=loaded.training.epochs, title=loaded.name, watchers=watchers)
+        if stop:
+            raise _interrupted(stop, shlex.join([*words, "--resume"]))
+        finished = Run.open(folder)
+        save_all_figures(folder)
+        watchers.finish()
     answer(_summary(finished), _facts(finished), as_json=json)
 
 

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from lilliput.experiment import Runtime, Step
+    from lilliput.watching import Watchers
 
     Event = Runtime | Step | Epoch
 
 
-def watch(events: Generator[Event], *, epochs: int, title: str) -> StopRequest:
+def watch(
+    events: Generator[Event], *, epochs: int, title: str, watchers: Watchers | None = None
+) -> StopRequest:
     """Run a training to its end, or to the first stop signal; says which of the two it was.
 
     Leaving the events early makes the training save a checkpoint.
@@ -30,6 +33,8 @@ def watch(events: Generator[Event], *, epochs: int, title: str) -> StopRequest:
     with stop_requests() as stop, closing(events), Screen(epochs, title) as screen:
         for event in events:
             screen.show(event)
+            if watchers:
+                watchers.show(event)
             if stop:
                 break
     return stop
@@ -72,6 +77,8 @@ class Screen:
         if not self._first_epoch:
             self._first_epoch = step.epoch
             self._started = time.monotonic()
+            if done > 1:
+                self._say(f"going on at epoch {step.epoch}, step {step.step} of {step.steps}")
             if self._bar:
                 # The bar's own clock starts here, so a resumed training does not look faster than it is.
                 self._bar.reset(self._bar.task_ids[0], total=total, completed=done, rate="")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.errors import RunError
+from lilliput.results.combine import first_difference
 from lilliput.results.predictions import UNLABELLED, Predictions
 
 Interval = tuple[float, float]
@@ -137,7 +138,7 @@ def average(predictions: Sequence[Predictions]) -> Predictions:
         raise RunError("there are no predictions to average", "name at least one run")
     first = predictions[0]
     for place, other in enumerate(predictions[1:], start=2):
-        problem = _difference(first, other)
+        problem = first_difference(first, other)
         if problem:
             raise RunError(
                 f"predictions 1 and {place} cannot be averaged: {problem}",
@@ -176,18 +177,3 @@ def _per_class(
         )
         for (id, name), correct, n in rows
     )
-
-
-def _difference(one: Predictions, other: Predictions) -> str:
-    if one.num_classes != other.num_classes:
-        return f"{one.num_classes} classes against {other.num_classes}"
-    if len(one) != len(other):
-        return f"{len(one)} images against {len(other)}"
-    for row, (a, b) in enumerate(zip(one.names, other.names, strict=True)):
-        if a != b:
-            return f"the names of row {row} differ ('{a}' and '{b}')"
-    unequal = np.flatnonzero(one.labels != other.labels)
-    if unequal.size:
-        row = int(unequal[0])
-        return f"the labels of row {row} differ ({one.labels[row]} and {other.labels[row]})"
-    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from math import inf, isnan, nan
 
@@ -10,24 +11,33 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
-from lilliput.analysis.figures import FIGURES, save_figures
-from lilliput.analysis.figures.classes import class_numbers, draw_classes, main_evaluation
+from lilliput.analysis.figures import FIGURES, TABLES, save_figures
+from lilliput.analysis.figures.classes import class_numbers, draw_classes
 from lilliput.analysis.figures.curves import curve_numbers, draw_accuracy
-from lilliput.analysis.figures.filters import contact_sheet, filter_numbers, smoothness
+from lilliput.analysis.figures.filters import contact_sheet, filter_numbers, smoothness_of
 from lilliput.analysis.style import figure_style
+from lilliput.analysis.verdict import main_evaluation
 from lilliput.errors import RunError
 
 MANY = [(f"n{i:03d}", f"class {i}, also called {i}") for i in range(200)]
+OF_EVERY_RUN = ["loss", "accuracy", "filters", "classes", "confusion", "calibration"]
 
 
-def test_every_figure_is_written_as_png(make_run):
+def drawn(run) -> list[str]:
+    return [path.stem for path in save_figures(run) if path.suffix == ".png"]
+
+
+def test_every_figure_is_written_as_png_and_every_table_as_csv(make_run):
     run = make_run()
     paths = save_figures(run)
-    assert [path.name for path in paths] == [f"{name}.png" for name in FIGURES]
+    assert set(OF_EVERY_RUN) <= set(FIGURES)
+    names = [f"{name}.png" for name in OF_EVERY_RUN] + [f"{name}.csv" for name in TABLES]
+    assert [path.name for path in paths] == names
     for path in paths:
-        with Image.open(path) as picture:
-            picture.load()
-            assert picture.width == 736
+        if path.suffix == ".png":
+            with Image.open(path) as picture:
+                picture.load()
+                assert picture.width == 736
     assert sorted(run.figures_path.iterdir()) == sorted(paths)
 
 
@@ -49,24 +59,29 @@ def odd_histories(learning):
 def test_odd_histories_draw(make_run, learning, case: int):
     name, history = list(odd_histories(learning).items())[case]
     run = make_run(name, history=history, epochs=len(history))
-    assert len(save_figures(run)) == 4
+    assert drawn(run) == OF_EVERY_RUN
 
 
 @pytest.mark.parametrize("k", [2, 30, 31, 200])
 def test_any_number_of_classes_draws(make_run, k: int):
-    assert len(save_figures(make_run(classes=MANY[:k], n=3 * k))) == 4
+    assert drawn(make_run(classes=MANY[:k], n=3 * k)) == OF_EVERY_RUN
 
 
 def test_hostile_class_names_draw(make_run):
     names = ["<script>", "$\\frac{$", "猫\N{PILE OF POO}", "\udcff", "", "a" * 300, "x\ny", "_%#"]
-    assert len(save_figures(make_run(classes=[(n, n) for n in names]))) == 4
+    run = make_run(classes=[(n, n) for n in names])
+    assert drawn(run) == OF_EVERY_RUN
+    with (run.figures_path / "classes.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["name"] for row in csv.DictReader(file)] == [
+            name.replace("\udcff", "?") for name in names
+        ]
 
 
 def test_what_is_not_there_is_not_drawn(make_run):
     run = make_run()
     run.weights_path.unlink()
     (run.path / "predictions" / "val.npz").unlink()
-    assert [path.stem for path in save_figures(run)] == ["loss", "accuracy"]
+    assert [path.name for path in save_figures(run)] == ["loss.png", "accuracy.png"]
     run.history_path.unlink()
     assert save_figures(run) == []
 
@@ -125,12 +140,24 @@ def test_filters_need_a_layer_that_sees_rgb(make_run):
 
 def test_smoothness_tells_patches_from_noise():
     noise = np.random.default_rng(0).normal(size=(64, 3, 5, 5))
-    assert smoothness(np.ones((2, 3, 5, 5))) == pytest.approx(1)
-    assert abs(smoothness(noise)) < 0.05
+    assert abs(smoothness_of(noise).mean()) < 0.05
+    assert smoothness_of(np.ones((2, 3, 5, 5))).tolist() == pytest.approx([1, 1])
     checkers = np.indices((5, 5)).sum(axis=0) % 2 * 2.0 - 1
-    assert smoothness(np.broadcast_to(checkers, (1, 3, 5, 5))) == pytest.approx(-1)
-    assert isnan(smoothness(np.ones((2, 3, 1, 1))))
-    assert isnan(smoothness(np.zeros((2, 3, 5, 5))))
+    assert smoothness_of(np.broadcast_to(checkers, (1, 3, 5, 5)))[0] == pytest.approx(-1)
+    assert all(map(isnan, smoothness_of(np.ones((2, 3, 1, 1)))))
+    assert all(map(isnan, smoothness_of(np.zeros((2, 3, 5, 5)))))
+
+
+def test_noisy_filters_are_counted_and_smooth_ones_are_not(make_run):
+    run = make_run(filters=(40, 5))
+    smooth = filter_numbers(run)
+    random = np.random.default_rng(1).normal(size=(100, 3, 5, 5)).astype(np.float32)
+    save_file({"1.weight": random}, run.weights_path)
+    noisy = filter_numbers(run)
+    assert smooth.noisy <= 4
+    assert noisy.noisy >= 88
+    assert noisy.smoothness.low < 0.03 < smooth.smoothness.low
+    assert len(noisy.each) == 100
 
 
 def test_contact_sheet_enlarges_without_mixing():
@@ -171,6 +198,19 @@ def test_the_verdict_is_on_val_else_on_heldout(make_run, guesses):
     unknown = replace(guesses(12, 24), labels=np.full(24, -1))
     run.save_predictions("heldout", unknown)
     assert main_evaluation(run) is None
+
+
+def test_the_class_table_says_what_a_class_is_mistaken_for_most(make_run):
+    run = make_run(n=360, skill=0.5)
+    p = run.predictions("val")
+    with (save_figures(run)[-len(TABLES)]).open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == [one.id for one in run.classes]
+    mistaken = p.probabilities.argmax(axis=1)[p.labels == 3]
+    counts = np.bincount(mistaken[mistaken != 3], minlength=12)
+    assert int(rows[3]["times"]) == counts.max()
+    assert rows[3]["mistaken_for"] == run.classes[int(counts.argmax())].name
+    assert float(rows[3]["low"]) <= float(rows[3]["accuracy"]) <= float(rows[3]["high"])
 
 
 def test_the_papers_level_belongs_to_the_network_not_to_the_name(make_run):

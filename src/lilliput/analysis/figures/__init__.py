@@ -1,60 +1,192 @@
-"""The figures of a run. Each file computes its numbers apart from drawing them, so that they can be tested and reused.
+"""The figures of a run or an ensemble. Each file computes its numbers apart from drawing them, so that they can be
+tested and reused.
 
-A maker takes a run and gives a figure, or None while the run does not hold what it is drawn from.
+A maker takes a run or an ensemble and gives a figure, or None while it does not hold what the figure is drawn from.
+Makers of pictures take the pack too. Tables are the same numbers as rows under a heading, for other programs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import csv
+from collections.abc import Callable, Sequence
+from functools import partial
+from io import StringIO
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from lilliput.analysis.figures.classes import class_numbers, draw_classes
+from lilliput.analysis.figures.calibration import (
+    calibration_numbers,
+    calibration_table,
+    draw_calibration,
+)
+from lilliput.analysis.figures.causes import cause_numbers, cause_table, draw_causes
+from lilliput.analysis.figures.classes import class_numbers, class_table, draw_classes
+from lilliput.analysis.figures.confusion import (
+    confusion_numbers,
+    draw_confusion,
+    draw_pairs,
+    pair_pictures,
+    pair_table,
+)
 from lilliput.analysis.figures.curves import curve_numbers, draw_accuracy, draw_loss
-from lilliput.analysis.figures.filters import draw_filters, filter_numbers
+from lilliput.analysis.figures.diversity import diversity_numbers, draw_diversity
+from lilliput.analysis.figures.filters import draw_filters, filter_numbers, filter_table
+from lilliput.analysis.figures.galleries import draw_galleries, gallery_numbers
+from lilliput.analysis.figures.hardest import draw_hardest, hardest_numbers
+from lilliput.analysis.figures.saliency import draw_saliency, saliency_numbers
+from lilliput.analysis.figures.subsets import draw_subsets, subset_numbers
 from lilliput.analysis.style import figure_style, to_png
+from lilliput.analysis.verdict import Predicted
+from lilliput.data.pack import Pack
 from lilliput.results.atomic import write_bytes
 from lilliput.results.run import Run
 
-FigureMaker = Callable[[Run], Figure | None]
+Rows = Sequence[Sequence[object]]
+FigureMaker = Callable[[Predicted], Figure | None]
+PictureMaker = Callable[[Predicted, Pack], Figure | None]
+TableMaker = Callable[[Predicted], Rows | None]
+PictureTableMaker = Callable[[Predicted, Pack], Rows | None]
+
+_FIGURE_DPI, _PICTURE_DPI = 160, 240  # photos are drawn finer than lines need
 
 
-def save_figures(run: Run) -> list[Path]:
-    """Draw every figure the run has the numbers for into ``run/figures``, as PNG.
+def save_figures(result: Predicted) -> list[Path]:
+    """Draw every figure it has the numbers for into its ``figures`` folder, as PNG, and write the tables, as CSV.
 
-    Raises: RunError when the run is damaged; StorageError.
+    Raises: RunError when it is damaged; StorageError.
     """
-    written = []
+    folder = result.figures_path
+    written: list[Path] = []
     for name, make in FIGURES.items():
-        with figure_style():
-            figure = make(run)
-            picture = to_png(figure) if figure else None
-        if picture:
-            path = run.figures_path / f"{name}.png"
-            write_bytes(path, picture)
-            written.append(path)
+        written += _save_figure(folder / f"{name}.png", partial(make, result), _FIGURE_DPI)
+    for name, tabulate in TABLES.items():
+        written += _save_table(folder / f"{name}.csv", tabulate(result))
     return written
 
 
-def _loss(run: Run) -> Figure | None:
-    numbers = curve_numbers(run)
+def save_pictures(result: Predicted, pack: Pack) -> list[Path]:
+    """Draw what needs the pictures themselves into its ``figures`` folder, as PNG, and write their tables, as CSV.
+
+    Raises: RunError when it is damaged, or the pack is not the one that was predicted; StorageError.
+    """
+    folder = result.figures_path
+    written: list[Path] = []
+    for name, make in PICTURES.items():
+        written += _save_figure(folder / f"{name}.png", partial(make, result, pack), _PICTURE_DPI)
+    for name, tabulate in PICTURE_TABLES.items():
+        written += _save_table(folder / f"{name}.csv", tabulate(result, pack))
+    return written
+
+
+def _save_figure(path: Path, draw: Callable[[], Figure | None], dpi: int) -> list[Path]:
+    with figure_style():
+        figure = draw()
+        picture = to_png(figure, dpi) if figure else None
+    if picture is None:
+        return []
+    write_bytes(path, picture)
+    return [path]
+
+
+def _save_table(path: Path, rows: Rows | None) -> list[Path]:
+    if not rows:
+        return []
+    text = StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    # A class may be called anything, even by bytes that are no text.
+    write_bytes(path, text.getvalue().encode("utf-8", "replace"))
+    return [path]
+
+
+def _loss(result: Predicted) -> Figure | None:
+    numbers = curve_numbers(result) if isinstance(result, Run) else None
     return draw_loss(numbers) if numbers else None
 
 
-def _accuracy(run: Run) -> Figure | None:
-    numbers = curve_numbers(run)
+def _accuracy(result: Predicted) -> Figure | None:
+    numbers = curve_numbers(result) if isinstance(result, Run) else None
     return draw_accuracy(numbers) if numbers else None
 
 
-def _filters(run: Run) -> Figure | None:
-    numbers = filter_numbers(run)
+def _filters(result: Predicted) -> Figure | None:
+    numbers = filter_numbers(result) if isinstance(result, Run) else None
     return draw_filters(numbers) if numbers else None
 
 
-def _classes(run: Run) -> Figure | None:
-    numbers = class_numbers(run)
+def _classes(result: Predicted) -> Figure | None:
+    numbers = class_numbers(result)
     return draw_classes(numbers) if numbers else None
+
+
+def _confusion(result: Predicted) -> Figure | None:
+    numbers = confusion_numbers(result)
+    return draw_confusion(numbers) if numbers else None
+
+
+def _calibration(result: Predicted) -> Figure | None:
+    numbers = calibration_numbers(result)
+    return draw_calibration(numbers) if numbers else None
+
+
+def _saliency(result: Predicted) -> Figure | None:
+    numbers = saliency_numbers(result)
+    return draw_saliency(numbers) if numbers else None
+
+
+def _best(result: Predicted, pack: Pack) -> Figure | None:
+    numbers = gallery_numbers(result, pack)
+    return draw_galleries(numbers, best=True) if numbers else None
+
+
+def _worst(result: Predicted, pack: Pack) -> Figure | None:
+    numbers = gallery_numbers(result, pack)
+    return draw_galleries(numbers, best=False) if numbers else None
+
+
+def _causes(result: Predicted, pack: Pack) -> Figure | None:
+    numbers = cause_numbers(result, pack)
+    return draw_causes(numbers) if numbers else None
+
+
+def _pairs(result: Predicted, pack: Pack) -> Figure | None:
+    numbers = pair_pictures(result, pack)
+    return draw_pairs(*numbers) if numbers else None
+
+
+def _hardest(result: Predicted, pack: Pack) -> Figure | None:
+    numbers = hardest_numbers(result, pack)
+    return draw_hardest(numbers) if numbers else None
+
+
+def _filter_table(result: Predicted) -> Rows | None:
+    numbers = filter_numbers(result) if isinstance(result, Run) else None
+    return filter_table(numbers) if numbers else None
+
+
+def _pair_table(result: Predicted) -> Rows | None:
+    numbers = confusion_numbers(result)
+    return pair_table(numbers) if numbers else None
+
+
+def _calibration_table(result: Predicted) -> Rows | None:
+    numbers = calibration_numbers(result)
+    return calibration_table(numbers) if numbers else None
+
+
+def _cause_table(result: Predicted, pack: Pack) -> Rows | None:
+    numbers = cause_numbers(result, pack)
+    return cause_table(numbers) if numbers else None
+
+
+def _subsets(result: Predicted) -> Figure | None:
+    numbers = subset_numbers(result)
+    return draw_subsets(numbers) if numbers else None
+
+
+def _diversity(result: Predicted) -> Figure | None:
+    numbers = diversity_numbers(result)
+    return draw_diversity(numbers) if numbers else None
 
 
 FIGURES: dict[str, FigureMaker] = {
@@ -62,4 +194,28 @@ FIGURES: dict[str, FigureMaker] = {
     "accuracy": _accuracy,
     "filters": _filters,
     "classes": _classes,
+    "confusion": _confusion,
+    "calibration": _calibration,
+    "saliency": _saliency,
+    "subsets": _subsets,
+    "diversity": _diversity,
+}
+
+PICTURES: dict[str, PictureMaker] = {
+    "best-classes": _best,
+    "worst-classes": _worst,
+    "causes": _causes,
+    "confused-pairs": _pairs,
+    "hardest": _hardest,
+}
+
+TABLES: dict[str, TableMaker] = {
+    "classes": class_table,
+    "confusion": _pair_table,
+    "calibration": _calibration_table,
+    "filters": _filter_table,
+}
+
+PICTURE_TABLES: dict[str, PictureTableMaker] = {
+    "causes": _cause_table,
 }

@@ -12,13 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 
 from lilliput.analysis.style import BAD, GOOD, INK, MUTED, TRAIN, new_axes, percent, short_name
-from lilliput.results.metrics import ClassAccuracy, Evaluation, evaluate
-from lilliput.results.run import Run
+from lilliput.analysis.verdict import Predicted, main_evaluation, main_predictions
+from lilliput.results.metrics import ClassAccuracy, Evaluation, confusion_matrix, evaluate
 
 _MOST_BARS, _EXTREMES = 30, 10
 _ROW_INCHES, _ABOVE_INCHES, _BELOW_INCHES = 0.205, 0.58, 0.3
-# The split that a verdict is spoken on: the official validation set where there is one.
-_PREFERENCE = ("val", "heldout")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,30 +28,51 @@ class ClassNumbers:
     top1: float
 
 
-def class_numbers(run: Run) -> ClassNumbers | None:
-    """Accuracy per class on the run's main labelled split; None when nothing labelled was predicted."""
-    found = main_evaluation(run)
+def class_numbers(result: Predicted) -> ClassNumbers | None:
+    """Accuracy per class on the main labelled split; None when nothing labelled was predicted."""
+    found = main_evaluation(result)
     if found is None:
         return None
     split, evaluation = found
     return ClassNumbers(split=split, classes=ranked(evaluation), top1=evaluation.top1)
 
 
-def main_evaluation(run: Run) -> tuple[str, Evaluation] | None:
-    """The split a verdict is spoken on (val, else heldout, else any with labels) and its evaluation."""
-    stored = run.splits_predicted
-    order = [*(s for s in _PREFERENCE if s in stored), *(s for s in stored if s not in _PREFERENCE)]
-    for split in order:
-        predictions = run.predictions(split)
-        if predictions.is_labelled:
-            return split, evaluate(predictions, run.classes)
-    return None
-
-
 def ranked(evaluation: Evaluation) -> tuple[ClassAccuracy, ...]:
     """The classes that have images, most accurate first; equals by name."""
     tested = (one for one in evaluation.per_class if one.n)
     return tuple(sorted(tested, key=lambda one: (-one.accuracy, one.name, one.id)))
+
+
+def class_table(result: Predicted) -> list[list[object]] | None:
+    """A row per class in the classes' own order, under a heading: accuracy, interval, what it is taken for most."""
+    found = main_predictions(result)
+    if found is None:
+        return None
+    split, predictions = found
+    matrix = confusion_matrix(predictions)
+    np.fill_diagonal(matrix, 0)
+    classes = result.classes
+    table: list[list[object]] = [
+        [
+            "split",
+            "id",
+            "name",
+            "images",
+            "correct",
+            "accuracy",
+            "low",
+            "high",
+            "mistaken_for",
+            "times",
+        ]
+    ]
+    for number, one in enumerate(evaluate(predictions, classes).per_class):
+        rival = int(matrix[number].argmax())
+        times = int(matrix[number, rival])
+        taken_for = classes[rival].name if times else ""
+        counts = [one.n, one.correct, one.accuracy, *one.interval]
+        table.append([split, one.id, one.name, *counts, taken_for, times])
+    return table
 
 
 def draw_classes(numbers: ClassNumbers) -> Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -9,10 +10,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from lilliput.analysis.intervals import Estimate, mean
 from lilliput.analysis.style import MUTED, WIDTH_INCHES, new_axes
 from lilliput.results.run import Run
 
 _TILE_PIXELS, _GAP_PIXELS = 60, 8
+_NOISE_FILTERS = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +23,20 @@ class FilterNumbers:
     """The first convolution's filters as pictures.
 
     ``tiles`` float64[filters, F, F, 3] in [0, 1]: each filter divided by its own largest weight, so that mid-grey
-    is a weight of zero, brighter positive, darker negative. ``smoothness`` see :func:`smoothness`.
+    is a weight of zero, brighter positive, darker negative. ``each`` float64[filters] is the smoothness of every filter
+    (nan for one that is all zero), ``smoothness`` their mean with its bootstrap interval: see :func:`smoothness_of`.
+    ``noise`` is the smoothness that one filter in twenty of pure noise of the same shape exceeds.
     """
 
     tiles: NDArray[np.float64]
-    smoothness: float
+    each: NDArray[np.float64]
+    smoothness: Estimate
+    noise: float
+
+    @property
+    def noisy(self) -> int:
+        """How many filters are no smoother than noise."""
+        return int((self.each <= self.noise).sum())
 
 
 def filter_numbers(run: Run) -> FilterNumbers | None:
@@ -41,20 +53,34 @@ def filter_numbers(run: Run) -> FilterNumbers | None:
     peak = np.abs(first).max(axis=(1, 2, 3), keepdims=True)
     scaled = np.divide(first, peak, out=np.zeros_like(first), where=peak > 0)
     tiles = (0.5 + 0.5 * scaled).transpose(0, 2, 3, 1)
-    return FilterNumbers(tiles=tiles, smoothness=smoothness(first))
+    each = smoothness_of(first)
+    random = np.random.default_rng(0).normal(size=(_NOISE_FILTERS, *first.shape[1:]))
+    with np.errstate(invalid="ignore"):
+        noise = float(np.quantile(smoothness_of(random), 0.95))
+    return FilterNumbers(tiles=tiles, each=each, smoothness=mean(each), noise=noise)
 
 
-def smoothness(kernels: NDArray[np.float64]) -> float:
-    """How alike neighbouring weights are, of float[filters, 3, F, F]: 1 for even patches, about 0 for noise.
+def smoothness_of(kernels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How alike neighbouring weights of each filter float[filters, 3, F, F] are: 1 for even patches, about 0 for noise.
 
-    It is the mean product of weights beside or below each other, over the mean square. The paper reads smooth filters
-    as a converged network, noisy ones as too short a training or too weak a regularisation. nan for 1x1 filters.
+    It is the mean product of weights beside or below each other, over the mean square: the filter's autocorrelation at
+    a distance of one pixel. The paper reads smooth filters as a converged network, noisy ones as too short a training
+    or too weak a regularisation; this makes that a number. nan for 1x1 filters and for a filter that is all zero.
     """
-    power = float((kernels**2).mean())
+    axes = (1, 2, 3)
+    power = (kernels**2).mean(axis=axes)
     across = kernels[..., :, 1:] * kernels[..., :, :-1]
     down = kernels[..., 1:, :] * kernels[..., :-1, :]
-    pairs = across.size + down.size
-    return float((across.sum() + down.sum()) / pairs / power) if pairs and power else float("nan")
+    pairs = (across.size + down.size) // max(len(kernels), 1)
+    sums = across.sum(axis=axes) + down.sum(axis=axes)
+    nothing = np.full(len(kernels), np.nan)
+    return np.divide(sums, pairs * power, out=nothing, where=(pairs * power) > 0)
+
+
+def filter_table(numbers: FilterNumbers) -> Sequence[Sequence[object]]:
+    """A row per filter under a heading, in the network's order."""
+    rows = [[number, float(one), numbers.noise] for number, one in enumerate(numbers.each, 1)]
+    return [["filter", "smoothness", "noise_exceeded_by_5_percent"], *rows]
 
 
 def draw_filters(numbers: FilterNumbers) -> Figure:
@@ -62,7 +88,7 @@ def draw_filters(numbers: FilterNumbers) -> Figure:
     sheet = contact_sheet(numbers.tiles)
     height, width = sheet.shape[:2]
     picture_inches = (WIDTH_INCHES - 0.2) * min(1.0, width / (8 * (_TILE_PIXELS + _GAP_PIXELS)))
-    above, below = 0.38, 0.3
+    above, below = 0.38, 0.46
     total = picture_inches * height / width + above + below
     figure, axes = new_axes(total)
     left, bottom = 0.1 / WIDTH_INCHES, below / total
@@ -72,10 +98,18 @@ def draw_filters(numbers: FilterNumbers) -> Figure:
     axes.set_title("First-layer filters")
     count, size = numbers.tiles.shape[:2]
     note = f"{count} filters, {size}\N{MULTIPLICATION SIGN}{size}; mid-grey is a weight of zero"
-    if np.isfinite(numbers.smoothness):
-        note += f"; smoothness {numbers.smoothness:.2f} (noise: 0)"
-    figure.text(left, 0.08 / total, note, color=MUTED, fontsize=8.5)
+    line = {"color": MUTED, "fontsize": 8.5}
+    figure.text(left, 0.26 / total, note, **line)
+    figure.text(left, 0.08 / total, _smoothness_in_words(numbers), **line)
     return figure
+
+
+def _smoothness_in_words(numbers: FilterNumbers) -> str:
+    value, low, high = numbers.smoothness
+    if not numbers.smoothness.is_known:
+        return "smoothness not known"
+    words = f"smoothness {value:.2f} ({low:.2f} .. {high:.2f}), 0 for noise, 1 for even patches"
+    return words + (f"; {numbers.noisy} like noise" if numbers.noisy else "; none like noise")
 
 
 def contact_sheet(tiles: NDArray[np.float64]) -> NDArray[np.uint8]:

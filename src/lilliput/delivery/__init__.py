@@ -1,0 +1,1 @@
+"""What leaves the house: labels for images, files for others. Nothing here trains."""

@@ -1,0 +1,1 @@
+"""Searches: hyper-parameter studies and ablations."""
