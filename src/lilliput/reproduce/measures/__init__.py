@@ -1,0 +1,1 @@
+"""How each claim's number is computed from what a reproduction has measured: one function per kind of claim."""

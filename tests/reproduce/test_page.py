@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+import re
+
+from markupsafe import escape
+
+from lilliput.reproduce.claims import CLAIMS
+from lilliput.reproduce.page import conclude, facts, markdown, write_conclusion
+
+
+def test_the_page_stands_alone_and_names_every_claim(author) -> None:
+    author.everything()
+    page = write_conclusion(conclude(author.work))
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"https?://", re.sub(r'xmlns(:\w+)?="[^"]+"', "", text))
+    assert text.count("<h1") == 1
+    assert len(page.read_bytes()) < 8_000_000
+    ids = re.findall(r'\sid="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    for claim in CLAIMS:
+        assert escape(claim.sentence) in text, claim.id
+
+
+def test_every_figure_that_needs_no_pictures_is_on_it(author) -> None:
+    author.everything()
+    text = write_conclusion(conclude(author.work)).read_text(encoding="utf-8")
+    names = re.findall(r'role="img" aria-label="([^"]+)"', text)
+    for wanted in ("loss, m4", "accuracy, m4", "filters, m4", "classes, m4", "subsets, ensemble"):
+        assert wanted in names
+    for step in ("nonlinearity", "ideas", "residual"):
+        assert f"ablation {step}" in names
+
+
+def test_an_unfinished_reproduction_has_a_page_too(author) -> None:
+    author.networks()
+    text = write_conclusion(conclude(author.work)).read_text(encoding="utf-8")
+    assert "more need a larger scale" in text
+
+
+def test_json_and_markdown_hold_the_same_claims(author) -> None:
+    author.networks()
+    conclusion = conclude(author.work)
+    write_conclusion(conclusion)
+    told = json.loads((author.work.folder / "reproduction.json").read_text(encoding="utf-8"))
+    assert told == json.loads(json.dumps(facts(conclusion)))
+    assert [one["id"] for one in told["claims"]] == [claim.id for claim in CLAIMS]
+    assert sum(told["verdicts"].values()) == len(CLAIMS)
+    assert told["steps"]["m1"] == {"finished": True, "seconds": 60}
+    assert told["steps"]["audit"] == {"finished": False, "seconds": None}
+    rows = [line for line in markdown(conclusion).splitlines() if line.startswith("| ")]
+    assert len(rows) == len(CLAIMS) + 1
+    assert all(row.count(" | ") == 5 for row in rows)
