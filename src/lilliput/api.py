@@ -193,7 +193,7 @@ def explain(
     images: int = 12,
     method: str = "integrated",
 ) -> Saliency:
-    """Find which pixels some predictions rest on, and store it in the run: half right ones, half wrong ones, the surest.
+    """Find which pixels some predictions rest on, and store it in the run: the surest, half right, half wrong.
 
     ``method`` is integrated (gradients) or gradient. Without ``data`` the pack the run was trained on is used.
     Raises: LilliputError; MissingExtraError without captum.

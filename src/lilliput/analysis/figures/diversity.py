@@ -105,7 +105,14 @@ def _draw_cells(
     shown = np.clip(np.where(mask, values, np.nan), 0, 1)
     edges = np.arange(len(values) + 1) - 0.5
     axes.pcolormesh(
-        edges, edges, np.ma.masked_invalid(shown), cmap=_SHADES, vmin=0, vmax=1, edgecolors="face", linewidth=0.2
+        edges,
+        edges,
+        np.ma.masked_invalid(shown),
+        cmap=_SHADES,
+        vmin=0,
+        vmax=1,
+        edgecolors="face",
+        linewidth=0.2,
     )
     if not write:
         return
