@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import lilliput
 from lilliput.data.augment import augmentations
-from lilliput.data.batches import Batches, to_device
+from lilliput.data.batches import Batches
 from lilliput.data.pack import Pack
 from lilliput.data.selection import (
     DataSet,
@@ -27,19 +27,18 @@ from lilliput.data.selection import (
 from lilliput.data.statistics import empty_statistics, image_size, pixel_statistics
 from lilliput.errors import LilliputError, RecipeError, RunError, StorageError
 from lilliput.models.build import build_model
-from lilliput.models.predict import predict
 from lilliput.notation import parse
 from lilliput.recipe import Recipe, differences, load_recipe
 from lilliput.results.history import Epoch
-from lilliput.results.metrics import log_loss, top_k_accuracy
 from lilliput.results.predictions import Predictions
 from lilliput.results.run import Run, refuse_occupied
 from lilliput.training.checkpoint import load_checkpoint, save_checkpoint
 from lilliput.training.environment import Dropped, describe_environment
-from lilliput.training.loop import Step, TrainingState, Validate, check_finite, fit
+from lilliput.training.loop import Step, TrainingState, check_finite, fit
 from lilliput.training.lr_find import RatePoint, Sweep, sweep_rates
 from lilliput.training.optimizer import make_optimizer
 from lilliput.training.runtime import Runtime, choose_runtime, recorded_runtime, runtime_here
+from lilliput.training.validation import Validation, predict_selection
 from lilliput.training.weights import read_tensors, write_tensors
 
 __all__ = [
@@ -53,8 +52,6 @@ __all__ = [
     "run_experiment",
     "run_steps",
 ]
-
-PREDICT_IMAGES = 500
 
 
 def run_experiment(
@@ -109,8 +106,9 @@ def run_steps(
         run = Run.create(folder, recipe.to_toml(), environment, dataset.classes)
         state = _new_state(model, recipe, runtime)
     yield runtime
-    yield from _train(run, state, dataset, recipe, runtime)
-    _finish(run, state, dataset, recipe, runtime)
+    validation = Validation(dataset.validation, recipe.evaluation.views, runtime)
+    yield from _train(run, state, dataset, recipe, validation)
+    _finish(run, state, dataset, recipe, validation)
 
 
 def rate_steps(
@@ -129,11 +127,11 @@ def rate_steps(
 
 
 def _train(
-    run: Run, state: TrainingState, dataset: DataSet, recipe: Recipe, runtime: Runtime
+    run: Run, state: TrainingState, dataset: DataSet, recipe: Recipe, validation: Validation
 ) -> Iterator[Step | Epoch]:
     """Hand out what happens; record every epoch, save a checkpoint after it, now and then within it, and on leaving."""
+    runtime = validation.runtime
     batches = _batches(recipe, dataset, runtime.torch_device)
-    validate = _validation(dataset.validation, recipe, runtime)
     saved = time.monotonic()
 
     def save() -> None:
@@ -143,7 +141,7 @@ def _train(
         saved = time.monotonic()
 
     try:
-        for event in fit(state, batches, validate, recipe, runtime):
+        for event in fit(state, batches, validation, recipe, runtime):
             if isinstance(event, Epoch):
                 _record(run, state, dataset)
                 run.log(repr(event))
@@ -170,12 +168,14 @@ def _record(run: Run, state: TrainingState, dataset: DataSet) -> None:
 
 
 def _finish(
-    run: Run, state: TrainingState, dataset: DataSet, recipe: Recipe, runtime: Runtime
+    run: Run, state: TrainingState, dataset: DataSet, recipe: Recipe, validation: Validation
 ) -> None:
     """Weights and predictions of the last epoch. The weights come last: they are what says that a run is finished."""
     _record(run, state, dataset)
-    predictions = _predict(state.model, dataset.validation, recipe.evaluation.views, runtime)
-    run.save_predictions(dataset.validation_name, predictions)
+    if validation.last is None:  # it was stopped after its last epoch, and goes on only now
+        validation(state.model)
+    assert validation.last is not None
+    run.save_predictions(dataset.validation_name, validation.last)
     plan = recipe.model.network(len(dataset.classes))
     metadata = {
         "classes": json.dumps([list(one) for one in dataset.classes]),
@@ -202,7 +202,7 @@ def evaluate_run(
     selection = _selection_of(run, recipe, pack, split)
     _check_size(run, pack, selection)
     asked = recipe.evaluation.views if views is None else tuple(views)
-    predictions = _predict(model, selection, asked, runtime)
+    predictions = predict_selection(model, selection, asked, runtime)
     if asked == recipe.evaluation.views and _fingerprint(run) == pack.fingerprint:
         run.save_predictions(split, predictions)
     return predictions
@@ -326,24 +326,3 @@ def _batches(recipe: Recipe, dataset: DataSet, device: torch.device) -> Batches:
         augmentations=augmentations(recipe.augment),
         device=device,
     )
-
-
-def _validation(selection: Selection, recipe: Recipe, runtime: Runtime) -> Validate:
-    def validate(model: nn.Module) -> tuple[float, float]:
-        predictions = _predict(model, selection, recipe.evaluation.views, runtime)
-        return log_loss(predictions), top_k_accuracy(predictions, 1)
-
-    return validate
-
-
-def _predict(
-    model: nn.Module, selection: Selection, views: Sequence[str], runtime: Runtime
-) -> Predictions:
-    def batches() -> Iterator[Tensor]:
-        for start in range(0, len(selection), PREDICT_IMAGES):
-            images = selection.images(slice(start, start + PREDICT_IMAGES))
-            yield runtime.arrange(to_device(images, runtime.torch_device))
-
-    bf16 = runtime.precision == "bf16"
-    probabilities = predict(model, batches(), views=views, bf16=bf16)
-    return Predictions(probabilities, selection.labels, selection.names)

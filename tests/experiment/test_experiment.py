@@ -25,7 +25,8 @@ from lilliput.experiment import (
 from lilliput.results.history import Epoch
 from lilliput.results.metrics import log_loss, top_k_accuracy
 from lilliput.results.run import Run
-from lilliput.training import loop
+from lilliput.training import loop, validation
+from lilliput.training.validation import predict_selection
 from lilliput.training.weights import read_tensors
 
 
@@ -324,3 +325,18 @@ def test_the_loaded_network_takes_the_packs_pixels(whole: Run, tiny_pack: Pack) 
     with torch.no_grad():
         probabilities = model(images).softmax(1).numpy()
     np.testing.assert_allclose(probabilities, whole.predictions("val").probabilities, atol=1e-6)
+
+
+def test_the_validation_images_are_asked_once_per_epoch(
+    tiny_pack: Pack, recipe: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def count(*arguments):
+        asked.append(arguments)
+        return predict_selection(*arguments)
+
+    monkeypatch.setattr(validation, "predict_selection", count)
+    run = run_experiment(recipe(), tiny_pack, tmp_path / "run", device="cpu")
+    assert len(asked) == len(run.history)
+    assert top_k_accuracy(run.predictions("val"), 1) == run.history[-1].val_accuracy
