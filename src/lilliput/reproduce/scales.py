@@ -103,7 +103,7 @@ SCALES: dict[str, Scale] = {
             purpose="every row and figure with real numbers in under 25 minutes on two processor cores",
             changes=_SETTLED,
             budgets={
-                "m1":               Budget(epochs=3, limit=30_000, changes=_CYCLE),
+                "m1":               Budget(epochs=2, limit=30_000, changes=_CYCLE),
                 "m2":               Budget(limit=3_000, changes=(*_CYCLE, *_FEW)),
                 "m3":               Budget(limit=3_000, changes=(*_CYCLE, *_FEW)),
                 "m4":               Budget(epochs=2, limit=3_000, changes=(*_CYCLE, *_SMALL)),
