@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lilliput.analysis.report import write_report
-    from lilliput.api import ablate, compare, ensemble, evaluate, submit, train
+    from lilliput.api import ablate, compare, ensemble, evaluate, explain, submit, train
     from lilliput.data.pack import Pack, Split
     from lilliput.data.prepare import open_data, prepare
     from lilliput.errors import LilliputError
@@ -48,6 +48,7 @@ __all__ = [
     "compare",
     "ensemble",
     "evaluate",
+    "explain",
     "load_recipe",
     "open_data",
     "open_result",
@@ -77,6 +78,7 @@ _HOMES = {
     "compare": "api",
     "ensemble": "api",
     "evaluate": "api",
+    "explain": "api",
     "load_recipe": "recipe",
     "open_data": "data.prepare",
     "open_result": "results.open",

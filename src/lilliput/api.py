@@ -116,7 +116,7 @@ def ensemble(
 
     if to is not None:
         refuse_occupied(Path(to))
-    opened = [_opened_run(run) for run in runs]
+    opened = [opened_run(run) for run in runs]
     findings = study_ensemble(opened, split=split, method=method, members=members)
     folder = next_ensemble(ENSEMBLES) if to is None else Path(to)
     return make_ensemble(findings, folder, method=method, members=members)
@@ -146,6 +146,7 @@ def ablate(
     ``vary`` holds texts such as ``"optimizer.l2=0.0001,0.001"``. Without ``to`` the folder is ``ablations/NAME``; what
     it holds already is not trained again. Raises: LilliputError.
     """
+    from lilliput.analysis.seeds import finish_ablation
     from lilliput.data.pack import Pack
     from lilliput.data.prepare import open_data
     from lilliput.search.ablation import run_ablation
@@ -155,7 +156,9 @@ def ablate(
         design = read_design(design, vary, overrides)
     pack = data if isinstance(data, Pack) else open_data(data)
     folder = Path(to) if to else ABLATIONS / folder_name(design.name)
-    return run_ablation(design, pack, folder, device=device)
+    ablation = run_ablation(design, pack, folder, device=device)
+    finish_ablation(ablation, subsets=design.subsets)
+    return ablation
 
 
 def submit(
@@ -202,7 +205,7 @@ def explain(
     from lilliput.data.pack import Pack
     from lilliput.data.prepare import open_data
 
-    opened = _opened_run(run)
+    opened = opened_run(run)
     pack = data if isinstance(data, Pack) else open_data(data or _trained_on(opened))
     if not any(opened.predictions(split).is_labelled for split in opened.splits_predicted):
         predictions_of(opened, data=pack)
@@ -270,7 +273,8 @@ def _opened(result: str | Path | Run | Ensemble) -> Run | Ensemble:
     return result if isinstance(result, (Run, Ensemble)) else open_classifier(result)
 
 
-def _opened_run(run: str | Path | Run) -> Run:
+def opened_run(run: str | Path | Run) -> Run:
+    """The run itself, or the one in a folder. Raises: RunError when it is none, or an ensemble."""
     opened = _opened(run)
     if isinstance(opened, Ensemble):
         raise RunError(

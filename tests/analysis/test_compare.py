@@ -7,7 +7,8 @@ import pytest
 from lilliput.analysis.compare import compare_results
 from lilliput.analysis.ensemble import make_ensemble, study_ensemble
 from lilliput.analysis.paired import holm
-from lilliput.errors import UsageError
+from lilliput.errors import RunError, UsageError
+from lilliput.results.predictions import Predictions
 
 
 def test_a_better_run_is_found_better_and_twins_are_not(make_run):
@@ -57,3 +58,13 @@ def test_equal_names_are_told_apart_by_their_paths(make_run):
 def test_one_alone_is_refused(make_run):
     with pytest.raises(UsageError, match="one result alone"):
         compare_results([make_run()])
+
+
+def test_no_image_at_all_is_refused(make_run):
+    runs = [make_run("a"), make_run("b", seed=2)]
+    for run in runs:
+        val = run.predictions("val")
+        empty = Predictions(val.probabilities[:0], val.labels[:0], ())
+        run.save_predictions("val", empty)
+    with pytest.raises(RunError, match="of no image"):
+        compare_results(runs)

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import lilliput
 from lilliput.cli import main
+from lilliput.cli.ablate import _page
 from lilliput.data.pack import Pack
+from lilliput.results.ablation import Ablation, Value
+from lilliput.search.design import read_design
 
 SMALL = [
     "model.plan=ConvReLU(F3-4) -> MaxPool -> FCReLU(6) -> FC(4)",
@@ -75,3 +79,33 @@ def test_what_is_asked_wrongly_is_explained(words, code, message, data, capsys) 
     assert main(["ablate", *words, *data[:2]]) == code
     assert message in capsys.readouterr().err
     assert not Path("ablations").exists()
+
+
+def test_in_python_it_is_finished_too(tiny_pack: Pack, tmp_path: Path) -> None:
+    changes = [one for one in SMALL if not one.startswith("--")]
+    design = read_design("larger-ensembles", [], changes).changed(seeds=2)
+    ablation = lilliput.ablate(design, tiny_pack, to=tmp_path / "a", device="cpu")
+    assert (ablation.figures_path / "ablation.png").is_file()
+    assert (ablation.path / "ensemble").is_dir()
+
+
+def test_equal_differences_are_unknown_not_certain(tmp_path: Path) -> None:
+    values = tuple(
+        Value(name=name, changes=(), runs=("a", "b"), accuracy=accuracy)
+        for name, accuracy in (("one", (0.30, 0.29)), ("other", (0.31, 0.30)))
+    )
+    ablation = Ablation(
+        path=tmp_path,
+        name="l2",
+        claim="",
+        recipe="m1",
+        base={},
+        fingerprint="f00d",
+        seeds=(1, 2),
+        split="heldout",
+        values=values,
+    )
+    page = _page(ablation, None)
+    row = next(line for line in page.splitlines() if line.startswith("other"))
+    assert row.split()[-4:] == ["+1.00", "points", "-", "-"]
+    assert "A dash: " in page

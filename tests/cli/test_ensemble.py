@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lilliput.cli import main
+from lilliput.results.predictions import Predictions
 
 
 @pytest.fixture
@@ -69,3 +70,19 @@ def test_compare_takes_runs_and_ensembles(paths, capsys):
     assert facts["recipes"]["seed"] == [1, 2, None]
     assert main(["compare", paths[0]]) == 2
     assert "at least two" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["nowhere"], ["--method", "best"]])
+def test_nothing_is_judged_before_it_is_refused(paths, capsys, words):
+    assert main(["ensemble", *paths, *words]) > 0
+    assert "judging" not in capsys.readouterr().err
+
+
+def test_one_image_has_no_interval_of_the_loss(make_run, capsys):
+    runs = [make_run("a"), make_run("b", seed=2)]
+    for run in runs:
+        val = run.predictions("val")
+        one = Predictions(val.probabilities[:1], val.labels[:1], val.names[:1])
+        run.save_predictions("val", one)
+    assert main(["compare", *(str(run.path) for run in runs)]) == 0
+    assert "nan" not in capsys.readouterr().out

@@ -193,6 +193,24 @@ def test_a_limit_counts_what_is_left_after_dropping(listing: Callable, tiny_pack
     assert chosen.dropped == 8
 
 
+@pytest.mark.parametrize("limit", [4, 13, 20, 39])
+@pytest.mark.parametrize("gone", [[0], [9], [39], [0, 1], [3, 11, 12, 13, 38], [*range(11)]])
+def test_under_a_limit_only_what_is_dropped_is_replaced(
+    listing: Callable, limit: int, gone: list[int]
+) -> None:
+    pack = MadeUpPack(train=[2, 10, 1, 27], val=[1, 1, 1, 1])
+    gone = [row for row in gone if row not in (1, 12)]  # a class keeps an image
+    for seed in range(5):
+        plain = select(pack, DataRecipe(limit=limit), seed).training
+        text = "".join(f"{row}.jpg\n" for row in gone)
+        without = select(pack, listing(text, limit=limit), seed).training
+        assert len(without) == min(limit, 40 - len(gone))
+        assert set(plain.rows) - set(without.rows) == set(plain.rows) & set(gone)
+        assert not set(without.rows) & set(gone)
+        if len(without) == limit and not set(plain.rows) & set(gone):
+            np.testing.assert_array_equal(without.rows, plain.rows)
+
+
 def test_images_of_other_classes_may_be_listed(listing: Callable, tiny_pack: Pack) -> None:
     text = "\n".join(
         tiny_pack["train"].names[10:14]

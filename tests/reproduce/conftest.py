@@ -49,6 +49,8 @@ class Author:
         classes = [tuple(one) for one in self.work.pack.classes]
         name = str(self.work.folder.relative_to(self.work.folder.parent) / folder)
         run = self.make_run(name, recipe=recipe, classes=classes, skill=skill, seed=seed)
+        data = {**run.environment["data"], "fingerprint": self.work.pack.fingerprint}
+        run.save_environment({**run.environment, "data": data})
         run.save_predictions("val", guesses(self.work.pack, skill, seed))
         return run
 

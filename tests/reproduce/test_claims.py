@@ -7,6 +7,7 @@ from math import comb
 import pytest
 
 from lilliput.reproduce.claims import CLAIMS
+from lilliput.reproduce.conclusion import conclude
 from lilliput.reproduce.evidence import (
     ELSEWHERE,
     MET,
@@ -18,8 +19,8 @@ from lilliput.reproduce.evidence import (
     Evidence,
     share,
 )
-from lilliput.reproduce.page import conclude
 from lilliput.reproduce.scales import scale_named
+from lilliput.results.metrics import ClassAccuracy, wilson_interval
 from lilliput.results.run import Run
 
 # Every number the paper gives for its own work.
@@ -28,6 +29,12 @@ NUMBERS = ["23.8 %", "28.6 %", "34.2 %", "39.3 %", "39.8 %", "86 %", "2 %", "17.
 
 def answers(author) -> dict[str, Answer]:
     return {claim.id: answer for claim, answer in conclude(author.work).answers}
+
+
+def at_full(author) -> dict[str, Answer]:
+    """The same evidence, as if the paper's lengths had been trained."""
+    work = replace(author.work, scale=scale_named("full"))
+    return {claim.id: answer for claim, answer in conclude(work).answers}
 
 
 def test_ids_are_unique_and_every_measure_says_how() -> None:
@@ -92,32 +99,85 @@ def test_accuracies_are_the_runs_own(author, top1: Callable[[Run], float]) -> No
 def test_falling_short_is_a_verdict_at_the_papers_scale_only(author) -> None:
     author.run("m4", "m4", -2.0, 3)
     author.work.finish("m4", 60)
-    full = replace(author.work, scale=scale_named("full"))
-    at_full = {claim.id: answer for claim, answer in conclude(full).answers}
     assert answers(author)["m4"].verdict == NOT_TESTED
-    assert at_full["m4"].verdict == MISSED
+    assert at_full(author)["m4"].verdict == MISSED
+
+
+def test_a_network_at_chance_shows_nothing(author) -> None:
+    author.run("m4", "m4", 0.0, 3)
+    author.work.finish("m4", 60)
+    for found in (answers(author), at_full(author)):
+        assert found["m4-loss"].verdict == found["m4-curve"].verdict == NOT_TESTED
+        assert found["m4"].note.startswith("at chance: guessing gets 25.0 %")
+
+
+def test_curves_compare_the_first_epoch_with_the_last(author) -> None:
+    author.networks()
+    history = Run.open(author.work.place("m4")).history
+    found = answers(author)["m4-loss"]
+    assert found.ours == f"{history[0].val_loss:.2f} to {history[-1].val_loss:.2f}"
+    assert found.verdict == MET
+
+
+@pytest.mark.parametrize(("right", "verdict"), [(0, MET), (2, MET), (40, MISSED)])
+def test_a_hard_class_can_refute_the_paper(
+    author, monkeypatch: pytest.MonkeyPatch, right: int, verdict: str
+) -> None:
+    one = ClassAccuracy(
+        id="n1",
+        name="wooden spoon",
+        correct=right,
+        n=50,
+        accuracy=right / 50,
+        interval=wilson_interval(right, 50),
+    )
+    monkeypatch.setattr(Evidence, "class_named", lambda *_: (200, one))
+    assert answers(author)["spoon"].verdict == NOT_TESTED
+    assert at_full(author)["spoon"].verdict == verdict
+
+
+def test_tuning_is_judged_on_images_that_chose_nothing(author) -> None:
+    author.search()
+    author.networks()
+    author.together()
+    found = {name: made(author)["tuning"] for name, made in (("quick", answers), ("full", at_full))}
+    assert found["quick"].verdict == NOT_TESTED
+    assert found["full"].verdict == UNDECIDED, "75 epochs against 150"
+    assert found["full"].interval
+
+
+def test_variety_is_not_met_by_an_interval_that_is_too_narrow(author) -> None:
+    author.together()
+    assert at_full(author)["variety"].verdict in (UNDECIDED, NOT_TESTED)
+
+
+def test_checks_are_counted_apart(author) -> None:
+    conclusion = conclude(author.work)
+    assert sum(conclusion.checks.values()) + sum(conclusion.measured.values()) == len(CLAIMS)
+    assert conclusion.measured[MET] == conclusion.measured[MISSED] == 0
+    assert conclusion.lead.startswith("This scale can judge no measured claim; ")
+    assert "checks of data and definitions hold" in conclusion.lead
 
 
 def test_ablations_answer_with_their_own_difference(author) -> None:
     author.ablation("nonlinearity", {"ReLU": 0.0, "leaky ReLU": 0.0, "tanh": -0.05})
     author.ablation("ideas", {"as it is": 0.0, "no momentum": -0.02, "colour jitter": 0.03})
     author.ablation("residual", {"m4": 0.0, "resnet": 0.1})
-    found = answers(author)
-    assert found["leaky-relu"].verdict == MET
-    assert found["tanh"].ours == "-4.93 points"
-    assert found["tanh"].verdict == NOT_TESTED, "so short a training is no verdict"
-    assert found["momentum"].verdict == MET
-    assert found["momentum"].ours.startswith("+")
-    assert found["jitter"].verdict == MET
-    assert found["deeper"].verdict == MET
+    short = answers(author)
+    for name in ("leaky-relu", "tanh", "momentum", "jitter", "deeper"):
+        assert short[name].verdict == NOT_TESTED, f"{name}: so short a training is no verdict"
+    assert short["tanh"].ours == "-4.93 points"
+    assert short["momentum"].ours.startswith("+")
+    found = at_full(author)
+    for name in ("leaky-relu", "momentum", "jitter", "deeper"):
+        assert found[name].verdict == MET, name
     assert found["crops"].verdict == NOT_TESTED and "nothing to show" in found["crops"].note
 
 
 def test_a_long_training_makes_a_loss_a_verdict(author) -> None:
     author.ablation("nonlinearity", {"ReLU": 0.0, "leaky ReLU": 0.0, "tanh": -0.05})
     author.ablation("ideas", {"as it is": 0.0, "colour jitter": -0.03})
-    full = replace(author.work, scale=scale_named("full"))
-    found = {claim.id: answer for claim, answer in conclude(full).answers}
+    found = at_full(author)
     assert found["tanh"].verdict == MISSED
     assert found["jitter"].verdict == MISSED
 
@@ -131,7 +191,8 @@ def test_the_ensemble_is_held_against_the_papers(author) -> None:
     assert found["subsets"].verdict == found["formula"].verdict == MET
     assert found["size"].ours.count("%") == 6
     assert found["ensemble-m4"].verdict == NOT_TESTED
-    assert found["six-best"].verdict in (MET, UNDECIDED, MISSED)
+    assert found["six-best"].verdict == found["size"].verdict == NOT_TESTED
+    assert at_full(author)["six-best"].verdict in (MET, UNDECIDED, MISSED)
     assert "3 against 2 members" in found["more-models"].note
 
 

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
 
 from markupsafe import escape
 
 from lilliput.reproduce.claims import CLAIMS
-from lilliput.reproduce.page import conclude, facts, markdown, write_conclusion
+from lilliput.reproduce.conclusion import conclude, facts, markdown
+from lilliput.reproduce.page import write_conclusion
 
 
 def test_the_page_stands_alone_and_names_every_claim(author) -> None:
@@ -36,6 +40,18 @@ def test_an_unfinished_reproduction_has_a_page_too(author) -> None:
     author.networks()
     text = write_conclusion(conclude(author.work)).read_text(encoding="utf-8")
     assert "more need a larger scale" in text
+
+
+def test_the_command_can_be_pasted(author, tmp_path: Path) -> None:
+    work = replace(author.work, folder=tmp_path / "my paper")
+    work.begin()
+    text = write_conclusion(conclude(work)).read_text(encoding="utf-8")
+    wanted = f"--scale quick --to {shlex.quote(str(work.folder))}"
+    assert str(escape(wanted)) in text
+
+
+def _written(author) -> str:
+    return write_conclusion(conclude(author.work)).read_text(encoding="utf-8")
 
 
 def test_json_and_markdown_hold_the_same_claims(author) -> None:

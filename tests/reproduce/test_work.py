@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 from lilliput.data.pack import Pack
 from lilliput.errors import RunError, UsageError
 from lilliput.reproduce import steps
-from lilliput.reproduce.scales import SCALES, scale_named
+from lilliput.reproduce.scales import SCALES, Budget, scale_named
 from lilliput.reproduce.steps import STEPS, Step, reproduce_steps
 from lilliput.reproduce.work import Work
 
@@ -37,6 +39,48 @@ def test_a_folder_of_something_else_is_left_alone(work: Work) -> None:
     (work.folder / "letter.txt").write_text("dear")
     with pytest.raises(RunError, match="already holds something else"):
         work.begin()
+
+
+def test_what_a_killed_process_left_is_swept(work: Work) -> None:
+    work.folder.mkdir()
+    left = work.folder / ".begun.json.ab12cd34.partial"
+    left.write_text("{")
+    work.begin()
+    with work.alone():
+        assert not left.exists()
+
+
+def test_two_at_once_are_refused_and_one_after_the_other_is_not(work: Work) -> None:
+    with work.alone(), pytest.raises(RunError, match="another process is reproducing"):
+        next(reproduce_steps(work))
+    with work.alone():
+        pass
+
+
+def test_a_process_that_was_killed_blocks_nobody(work: Work) -> None:
+    script = (
+        "import fcntl, os, sys\n"
+        "file = open(sys.argv[1], 'a')\n"
+        "fcntl.flock(file, fcntl.LOCK_EX)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    work.begin()
+    subprocess.run([sys.executable, "-c", script, work.folder / ".lock"], check=False)
+    with work.alone():
+        pass
+
+
+def test_more_classes_than_a_step_trains_on_are_refused_at_once(work: Work) -> None:
+    tight = replace(work.scale, budgets={**work.scale.budgets, "search": Budget(limit=3)})
+    with pytest.raises(RunError, match=r"4 classes, but step search .* 3 images") as caught:
+        replace(work, scale=tight).begin()
+    assert "larger scale" in caught.value.hint
+    assert not work.folder.exists()
+
+
+def test_the_search_has_the_schedule_of_the_variants_it_is_for() -> None:
+    for name in ("tiny", "quick", "short"):
+        assert "schedule.name=one-cycle" in scale_named(name)["search"].changes, name
 
 
 def test_a_damaged_beginning_is_named(work: Work) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,12 @@ import pytest
 from lilliput.data.pack import Pack
 from lilliput.errors import RunError, UsageError
 from lilliput.experiment import Step
+from lilliput.recipe import load_recipe
 from lilliput.results.ablation import Ablation
 from lilliput.results.run import Run
 from lilliput.search.ablation import Training, ablation_steps, run_ablation
 from lilliput.search.design import Design, vary
+from lilliput.search.timing import Timings
 
 PLAN = "ConvReLU(F3-4) -> MaxPool -> FCReLU(6) -> FC(4)"
 SMALL = [
@@ -79,8 +82,6 @@ def test_what_is_done_is_not_done_again(
 def test_more_seeds_add_only_their_own_runs(
     finished: Ablation, design: Design, tiny_pack: Pack, tmp_path: Path
 ) -> None:
-    import shutil
-
     shutil.copytree(finished.path, tmp_path / "more")
     begun = starts(design.changed(seeds=3), tiny_pack, tmp_path / "more")
     assert [event.title.rpartition(" ")[2] for event in begun] == ["3", "3"]
@@ -156,3 +157,68 @@ def test_two_values_of_one_name_are_refused(
     twice = design.model_copy(update={"values": (design.values[0], design.values[0])})
     with pytest.raises(UsageError, match="two values"):
         starts(twice, tiny_pack, tmp_path / "a")
+
+
+def test_fewer_seeds_or_other_values_lose_nothing(finished: Ablation, tiny_pack: Pack) -> None:
+    before = (finished.path / "ablation.json").read_bytes()
+    other = vary("m1", ["optimizer.l2=0.0001,0.2"], SMALL).changed(seeds=1, holdout=0.25)
+    with pytest.raises(
+        RunError, match=r"seed 2: trained there(.|\n)*value optimizer.l2=0.1: there"
+    ):
+        starts(other, tiny_pack, finished.path)
+    assert (finished.path / "ablation.json").read_bytes() == before
+
+
+def test_more_values_are_welcome(finished: Ablation, tiny_pack: Pack, tmp_path: Path) -> None:
+    shutil.copytree(finished.path, tmp_path / "more")
+    design = vary("m1", ["optimizer.l2=0.0001,0.1,0.2"], SMALL).changed(seeds=2, holdout=0.25)
+    begun = starts(design, tiny_pack, tmp_path / "more")
+    assert [event.title for event in begun] == [
+        "optimizer.l2=0.2, seed 1",
+        "optimizer.l2=0.2, seed 2",
+    ]
+
+
+def test_another_list_of_images_to_drop_is_noticed(tiny_pack: Pack, tmp_path: Path) -> None:
+    drop = tmp_path / "drop.txt"
+    names = tiny_pack["train"].names
+    drop.write_text(f"{names[0]}\n", encoding="utf-8")
+    changes = [*SMALL, "training.epochs=1", f"data.drop={drop}"]
+    design = vary("m1", ["optimizer.l2=0.1"], changes).changed(seeds=1, holdout=0.25)
+    run_ablation(design, tiny_pack, tmp_path / "a", device="cpu")
+    assert starts(design, tiny_pack, tmp_path / "a") == []
+    drop.write_text(f"{names[1]}\n", encoding="utf-8")
+    with pytest.raises(RunError, match=r"another .*drop\.txt"):
+        starts(design.changed(seeds=2), tiny_pack, tmp_path / "a")
+    assert Ablation.open(tmp_path / "a").seeds == (1,)
+
+
+def test_all_runs_of_a_network_share_the_first_ones_arithmetic(
+    tiny_pack: Pack, tmp_path: Path
+) -> None:
+    open_choice = [one for one in SMALL if "precision" not in one and "memory" not in one]
+    design = vary("m1", ["optimizer.l2=0.0001,0.1"], [*open_choice, "training.epochs=1"])
+    ablation = run_ablation(design.changed(seeds=1), tiny_pack, tmp_path / "a", device="cpu")
+    ablation = run_ablation(design.changed(seeds=2), tiny_pack, tmp_path / "a", device="cpu")
+    runs = [ablation.run(value, seed) for seed in (1, 2) for value in ablation.values]
+    ways = [
+        [run.environment["runtime"][key] for key in ("precision", "memory_format")] for run in runs
+    ]
+    assert ways == [ways[0]] * 4
+    first, *others = [run.recipe["training"] for run in runs]
+    assert first["precision"] == first["memory_format"] == "auto"
+    assert [[one["precision"], one["memory_format"]] for one in others] == [ways[0]] * 3
+    weights = runs[-1].weights_path
+    weights.unlink()  # its last words are missing, so it is taken up again
+    run_ablation(design.changed(seeds=2), tiny_pack, tmp_path / "a", device="cpu")
+    assert weights.is_file()
+
+
+def test_what_is_varied_is_not_overruled_by_a_timing() -> None:
+    timings = Timings()
+    auto = load_recipe("m1")
+    timings.keep(auto, {"precision": "bf16", "memory_format": "contiguous"})
+    asked = auto.changed(["training.precision=fp32"])
+    assert timings.settled(auto).training.precision == "bf16"
+    assert timings.settled(asked) == asked
+    assert timings.settled(auto.changed(["training.batch_images=9"])).training.precision == "auto"

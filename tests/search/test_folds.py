@@ -171,3 +171,11 @@ def test_a_wrong_request_is_refused(
     err = capsys.readouterr().err
     assert said in err and "Traceback" not in err
     assert not Path("studies").exists()
+
+
+@pytest.mark.parametrize("name", ["a/../<b>é", "../up", "/there", "", ".", "two words"])
+def test_a_study_is_named_as_a_folder_may_be(words, capsys, name: str) -> None:
+    before = set(Path.cwd().parent.iterdir())
+    assert main([*words, "--study", name]) == 2
+    assert "no name for a folder" in capsys.readouterr().err
+    assert not Path("studies").exists() and set(Path.cwd().parent.iterdir()) == before

@@ -154,3 +154,12 @@ def test_a_space_is_found_by_name_or_path(tmp_path: Path) -> None:
         load_space(file)
     file.write_text("optimizer.l2 = { low = 0.1, high = 0.2 }", encoding="utf-8")
     assert load_space(file).name == "mine"
+
+
+@pytest.mark.parametrize("date", ["2015-01-01", "[2015-01-01]", "07:32:00", "{ a = 2015-01-01 }"])
+def test_a_date_is_no_choice(tmp_path: Path, date: str) -> None:
+    file = tmp_path / "dates.toml"
+    file.write_text(f"optimizer.l2 = {{ choices = [{date}] }}", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"optimizer\.l2: .* is neither a number") as caught:
+        load_space(file)
+    assert "in quotes" in str(caught.value)

@@ -16,7 +16,7 @@ def aligned_predictions(results: Sequence[Run | Ensemble], split: str) -> list[P
     """The stored predictions of ``split`` of each, all of the same labelled images and the same classes.
 
     Raises: UsageError for fewer than two, or one named twice; RunError naming the first that differs and how, or every
-    one that has no predictions of the split, with the commands that make them.
+    one that has no predictions of the split, with the commands that make them; RunError when there is no image.
     """
     if len(results) < 2:
         raise UsageError("one result alone cannot be compared or combined", "name at least two")
@@ -40,12 +40,20 @@ def aligned_predictions(results: Sequence[Run | Ensemble], split: str) -> list[P
                 f"{result.path} and {first.path} were not asked about the same images of {split}: {problem}",
                 "predict the same split of the same data with both",
             )
-    if (predictions[0].labels == UNLABELLED).any():
+    _require_labels(predictions[0], split)
+    return predictions
+
+
+def _require_labels(predictions: Predictions, split: str) -> None:
+    if not len(predictions):
+        raise RunError(
+            f"the predictions of {split} are of no image", "name a split that has some, such as val"
+        )
+    if (predictions.labels == UNLABELLED).any():
         raise RunError(
             f"not every image of {split} has a known label",
             "compare on a labelled split, such as val",
         )
-    return predictions
 
 
 def _require_same_classes(results: Sequence[Run | Ensemble]) -> None:

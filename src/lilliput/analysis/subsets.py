@@ -6,8 +6,10 @@ right when no class is ahead, that is when V[c, b] > -U[c, a] for every c: a com
 each, instead of a sum over members for each of the 2^n subsets. Few images need all their classes: those that trail the
 truth in every member can be left out, and once most subsets are wrong only the others are followed up.
 
-Exact: scores are rounded to a grid so fine (2^-48 for 16 members' probabilities) that float64 adds them without error,
-so the order of the members cannot matter; equal scores go to the lowest class index, as argmax does.
+Scores are rounded to a grid so fine (2^-48 for 16 members' probabilities) that float64 adds them without error, so the
+order of the members cannot matter; equal scores go to the lowest class index, as argmax does. An ensemble's own
+accuracy is that of the predictions it stores, which are float32: two classes nearer than that are equal there but
+not here, so an image of a near tie may count differently. What `ensemble` reports of a method is of what it stores.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import isfinite, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +54,7 @@ def ablate(
     device
         auto, cpu, cuda, cuda:1, mps.
     """
+    from lilliput.analysis.seeds import finish_ablation
     from lilliput.api import ABLATIONS
     from lilliput.results.ablation import Ablation
     from lilliput.search.design import folder_name, read_design
@@ -69,22 +70,8 @@ def ablate(
         error.exit_code = stop.exit_code
         raise error
     ablation = Ablation.open(folder)
-    ensemble = finish(ablation, subsets=design.subsets)
+    ensemble = finish_ablation(ablation, subsets=design.subsets)
     answer(_page(ablation, ensemble), facts(ablation, ensemble), as_json=json)
-
-
-def finish(ablation: Ablation, *, subsets: bool) -> Ensemble | None:
-    """Draw what the runs tell together; with ``subsets``, average the seeds of the first value too."""
-    from lilliput.analysis.figures import save_figures
-    from lilliput.analysis.figures.ablation import save_ablation_figure
-    from lilliput.analysis.seeds import ensemble_of_seeds
-
-    save_ablation_figure(ablation)
-    if not subsets or len(ablation.seeds) == 1:
-        return None
-    ensemble = ensemble_of_seeds(ablation)
-    save_figures(ensemble)
-    return ensemble
 
 
 def facts(ablation: Ablation, ensemble: Ensemble | None = None) -> dict[str, object]:
@@ -173,4 +160,9 @@ def _points(fraction: float) -> str:
 def _how_sure(ablation: Ablation) -> str:
     if len(ablation.seeds) == 1:
         return "One seed: no spread is known, and no difference can be told from chance. --seeds 3"
-    return f"Differences are to '{ablation.values[0].name}', paired by seed; intervals and p are Student's."
+    alike = any(
+        isfinite(ablation.difference(one).mean) and isnan(ablation.difference(one).p)
+        for one in ablation.values[1:]
+    )
+    more = " A dash: equal in every seed, so the spread is unknown; more --seeds." if alike else ""
+    return f"Differences are to '{ablation.values[0].name}', paired by seed; intervals and p are Student's.{more}"

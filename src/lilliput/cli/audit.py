@@ -20,7 +20,7 @@ def audit(
     """Find the images that are hard and why, labels that look wrong, and pictures that are there twice.
 
     Reads the stored predictions of the runs; only images a network had not trained on count: val, and training images
-    that were held out (data.folds, data.holdout). Suspected labels need cleanlab: pip install 'lilliput[audit]'.
+    that were held out (data.folds, data.holdout). Suspected labels need cleanlab: scripts/setup audit.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def audit(
     split
         val, train, or all.
     drop_share
-        Which share of the training images, the hardest, goes on the list that `train data.drop=FILE` leaves out.
+        Which share of the judged training images, the hardest, goes on the list that `train data.drop=FILE` leaves out.
     """
     from lilliput.analysis.audit import examine, facts_of, write_audit
     from lilliput.cli.data import open_pack

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ def _metrics(comparison: Comparison) -> str:
                 percent(verdict.top5),
                 _between(one.top5_interval),
                 f"{verdict.loss:.3f}",
-                f"{low:.3f} .. {high:.3f}",
+                f"{low:.3f} .. {high:.3f}" if isfinite(low) else "-",
             ]
         )
     return table(rows, right=(1, 3, 5), indent="  ")

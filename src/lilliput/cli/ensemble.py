@@ -49,11 +49,14 @@ def ensemble(
         all, or chosen: the subset of the runs that does best on the images to choose on.
     """
     from lilliput import api
+    from lilliput.analysis.ensemble import check_request
     from lilliput.analysis.figures import save_figures
 
-    if len(runs) > 1:
+    check_request(method, members)
+    opened = [api.opened_run(run) for run in runs]
+    if len(opened) > 1:
         note(f"judging {len(runs)} runs, {2 ** len(runs) - 1:,} ensembles of them, on {split} ...")
-    made = api.ensemble(runs, to=to, split=split, method=method, members=members)
+    made = api.ensemble(opened, to=to, split=split, method=method, members=members)
     figures = save_figures(made)
     results = made.results
     facts = {

@@ -19,7 +19,7 @@ def explain(
     """Show which pixels predictions rest on: saliency maps, in the run and as a figure.
 
     Takes the predictions the network is surest of, half of them right and half wrong, of as many classes as there are.
-    Needs captum: pip install 'lilliput[explain]'.
+    Needs captum: scripts/setup explain.
 
     Parameters
     ----------

@@ -30,8 +30,8 @@ def reproduce(
     data
         A pack, a zip, a folder, a Parquet file, `tiny-imagenet` or `toy`.
     scale
-        quick: minutes on two processor cores, every row and figure, small budgets; short: an hour or two on a GPU;
-        full: the paper's own lengths, a day or two on one GPU.
+        quick: every row and figure, small budgets (measured: 26 minutes on two busy cores); short: for a GPU, enough
+        training for most verdicts; full: the paper's own lengths, for a GPU. Neither of these two was measured yet.
     to
         The folder of the reproduction; reproductions/SCALE if none is named.
     device
@@ -42,11 +42,8 @@ def reproduce(
     started = time.monotonic()
     chosen = scale_named(scale)
     pack = open_pack(data)
-    from lilliput.reproduce.page import (
-        conclude,
-        facts,
-        write_conclusion,
-    )  # here: PyTorch takes seconds to load
+    from lilliput.reproduce.conclusion import conclude, facts  # here: PyTorch takes seconds to load
+    from lilliput.reproduce.page import write_conclusion
     from lilliput.reproduce.steps import reproduce_steps
     from lilliput.reproduce.work import Work
 

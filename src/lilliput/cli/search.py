@@ -69,7 +69,7 @@ def search(
     storage
         A database that several machines share, such as postgresql://user@host/database; a file in the folder if none.
     study
-        The study's name; the recipe's if none is given.
+        The study's name; the recipe's if none is given. It names a folder, so no slashes, unless --to is given.
     sampler
         tpe learns from the trials before, random does not, grid tries every combination.
     pruner
@@ -86,7 +86,8 @@ def search(
 
     loaded, varied = load_recipe(recipe, overrides), load_space(space)
     folds, held = _judged_on(folds, holdout)
-    name = study or loaded.name
+    name = loaded.name if study is None else study
+    folder = to or _default_folder(name, study)
     if sampler == "grid" and trials is None:
         trials = len(varied.grid())
     if trials is None or trials < 1 or best < 1:
@@ -97,7 +98,7 @@ def search(
 
     settings = StudySettings(
         name=name,
-        folder=to or STUDIES / name,
+        folder=folder,
         trials=trials,
         folds=folds,
         holdout=held,
@@ -112,6 +113,19 @@ def search(
         error.exit_code = stop.exit_code
         raise error
     _answer(settings.folder, as_json=json)
+
+
+def _default_folder(name: str, asked: str | None) -> Path:
+    """Where a study of this name belongs. Raises: UsageError when the user's is no folder's name."""
+    from lilliput.search.design import folder_name
+
+    plain = folder_name(name)
+    if asked is not None and asked != plain:
+        raise UsageError(
+            f"--study {asked!r} is no name for a folder",
+            f"--study {plain}, or name its folder as well: --to DIR",
+        )
+    return STUDIES / plain
 
 
 def _judged_on(folds: int, holdout: float | None) -> tuple[int, float]:

@@ -1,7 +1,8 @@
 """Which images of a pack a training sees: some classes, a stratified part, all but a held-out part. No torch.
 
 The order of the rules: classes, then what is held out, then what is dropped, then the limit. So neither a list of
-images to drop nor a limit changes what a network is judged on.
+images to drop nor a limit changes what a network is judged on. A limit takes the first images of each class in an order
+that knows nothing of the list: dropping an image changes that image and at most one that takes its place.
 """
 
 from __future__ import annotations
@@ -80,16 +81,16 @@ def select(pack: Pack, recipe: DataRecipe, seed: int) -> DataSet:
             )
         validation, training = select_split(pack, "val", kept), select_split(pack, "train", kept)
         name = "val"
-    available = len(training)
+    left = np.arange(len(training))
     if recipe.drop:
-        training = _without(training, Path(recipe.drop), len(kept))
-    dropped = available - len(training)
+        left = _not_dropped(training, Path(recipe.drop), len(kept))
+    dropped = len(training) - len(left)
     if recipe.limit:
-        training = _limited(training, recipe.limit, len(kept), seed)
+        left = _limited(training.labels, left, recipe.limit, len(kept), seed)
     if not len(validation):
         raise RecipeError("no image is left to validate on", "raise data.holdout")
     classes = tuple(pack.classes[k] for k in kept)
-    return DataSet(classes, training, validation, name, dropped)
+    return DataSet(classes, training.take(left), validation, name, dropped)
 
 
 def select_heldout(pack: Pack, recipe: DataRecipe, seed: int) -> Selection:
@@ -149,15 +150,14 @@ def _folds(labels: NDArray[np.int64], folds: int, random: np.random.Generator) -
             f"data.folds = {folds}: a class has only {smallest} training image",
             "every class needs two: one to train on while the other is held out",
         )
-    order = random.permutation(len(labels))
-    order = order[np.argsort(labels[order], kind="stable")]
+    order = _shuffled_by_class(labels, random)
     fold = np.empty(len(labels), np.int64)
     fold[order] = np.arange(len(labels)) % folds
     return fold
 
 
-def _without(training: Selection, file: Path, classes: int) -> Selection:
-    """The training images but those the file names."""
+def _not_dropped(training: Selection, file: Path, classes: int) -> NDArray[np.int64]:
+    """The places of the training images but those the file names."""
     known = {name: row for row, name in enumerate(training.split.names)}
     named = _listed(file, known)
     kept = np.flatnonzero(~np.isin(training.rows, [known[name] for name in named]))
@@ -168,7 +168,7 @@ def _without(training: Selection, file: Path, classes: int) -> Selection:
             f"data.drop = {file}: no training image is left of the class of {emptied}",
             "take some of its images off the list",
         )
-    return training.take(kept)
+    return kept
 
 
 def _listed(file: Path, known: Iterable[str]) -> list[str]:
@@ -204,14 +204,24 @@ def _read(file: Path) -> bytes:
         ) from error
 
 
-def _limited(training: Selection, limit: int, classes: int, seed: int) -> Selection:
+def _limited(
+    labels: NDArray[np.int64], left: NDArray[np.int64], limit: int, classes: int, seed: int
+) -> NDArray[np.int64]:
+    """Places of ``limit`` of the images that are ``left``, by the order and the shares of all, dropped or not."""
     if limit < classes:
         raise RecipeError(
             f"data.limit = {limit} is less than one image for each of {classes} classes"
         )
-    share = min(1.0, limit / len(training))
-    part, _ = _stratified(training.labels, share, np.random.default_rng([seed, 2]))
-    return training.take(part)
+    order = _shuffled_by_class(labels, np.random.default_rng([seed, 2]))
+    order = order[np.isin(order, left)]
+    counts = np.bincount(labels, minlength=classes)
+    remaining = np.bincount(labels[order], minlength=classes)
+    wanted = _counts_per_class(counts, min(1.0, limit / len(labels)), counts)
+    wanted = np.minimum(wanted, remaining)
+    # What a class cannot give because its images were dropped, those give that have the most to spare.
+    for _ in range(min(limit, len(order)) - wanted.sum()):
+        wanted[np.argmax(remaining - wanted)] += 1
+    return order[_first_of_each(remaining, wanted)]
 
 
 def _stratified(
@@ -221,14 +231,24 @@ def _stratified(
 
     Of every class at least one image comes into the first part, once ``leave`` images are in the second.
     """
-    order = random.permutation(len(labels))
-    order = order[np.argsort(labels[order], kind="stable")]
+    order = _shuffled_by_class(labels, random)
     counts = np.bincount(labels)
     wanted = _counts_per_class(counts, share, np.maximum(counts - leave, 0))
-    starts = np.cumsum(counts) - counts
-    within = np.arange(len(labels)) - np.repeat(starts, counts)
-    part = within < np.repeat(wanted, counts)
+    part = _first_of_each(counts, wanted)
     return order[part], order[~part]
+
+
+def _shuffled_by_class(labels: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
+    """All places, those of class 0 first, in random order within each class."""
+    order = random.permutation(len(labels))
+    return order[np.argsort(labels[order], kind="stable")]
+
+
+def _first_of_each(counts: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Of ``counts`` images per class, class after class: which are among the first ``wanted`` of theirs."""
+    starts = np.cumsum(counts) - counts
+    within = np.arange(counts.sum()) - np.repeat(starts, counts)
+    return within < np.repeat(wanted, counts)
 
 
 def _counts_per_class(

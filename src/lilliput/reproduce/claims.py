@@ -6,6 +6,7 @@ people's networks or the course it was written for stands here too, marked as no
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from inspect import getdoc
@@ -27,8 +28,16 @@ class Claim:
     @property
     def how(self) -> str:
         """How ours is computed, in a sentence: what the measure says of itself."""
-        function = self.measure.func if isinstance(self.measure, partial) else self.measure
-        return (getdoc(function) or "").partition("\n")[0]
+        return (getdoc(self._function) or "").partition("\n")[0]
+
+    @property
+    def is_check(self) -> bool:
+        """Whether counting or reading answers it (data, definitions, arithmetic, recipes), not a trained network."""
+        return self._function in _CHECKS
+
+    @property
+    def _function(self) -> Measure:
+        return self.measure.func if isinstance(self.measure, partial) else self.measure
 
 
 def elsewhere(why: str, evidence: Evidence) -> Answer:
@@ -40,6 +49,15 @@ def untested(why: str, evidence: Evidence) -> Answer:
     """Nothing is computed: there is no way to switch it off here."""
     return Answer("", NOT_TESTED, note=why)
 
+
+_CHECKS: frozenset[Callable[..., Answer]] = frozenset(
+    (
+        *(data.classes, data.images_per_class, data.boxes, data.picture_size, data.shrinking),
+        *(networks.layers, networks.larger, networks.deepest),
+        *(networks.recipe_says, networks.recipes_within, causes.two_classes),
+        *(together.cross_validated, together.members, together.mean_rule, together.subsets),
+    )
+)
 
 _OTHERS = "other people's work on other data, quoted by the paper"
 _BUS, _SPOON = "school bus", "wooden spoon"

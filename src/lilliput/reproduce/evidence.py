@@ -76,6 +76,11 @@ class Evidence:
             self._evaluations[name] = found
         return self._evaluations[name]
 
+    def is_at_chance(self, name: str) -> bool:
+        """Whether one of the four networks, trained, cannot be told from guessing: chance is within its interval."""
+        found = self.evaluation(name)
+        return found is not None and found.interval[0] <= 1 / len(self.pack.classes)
+
     def ablation(self, step: str) -> Ablation | None:
         """One of the ablations."""
         place = self.place(step)
@@ -149,14 +154,14 @@ def points_between(interval: Interval) -> str:
 def against(paper: float, interval: Interval, *, counts: bool) -> str:
     """The verdict on a share: beaten when even the interval's low end is above the paper's, met when it reaches it.
 
-    Falling short is a verdict only when it ``counts``: when as much was spent as the paper spent.
+    No verdict, whichever way it went, unless it ``counts``: unless as much was spent as the paper spent.
     """
+    if not counts:
+        return NOT_TESTED
     low, high = interval
     if low > paper:
         return BEATEN
-    if high >= paper:
-        return MET
-    return MISSED if counts else NOT_TESTED
+    return MET if high >= paper else MISSED
 
 
 def held(truth: bool) -> str:
@@ -167,15 +172,13 @@ def held(truth: bool) -> str:
 def direction(interval: Interval, *, counts: bool) -> str:
     """The verdict on "it helps": met when the whole interval of the gain is above 0, missed when it is below.
 
-    A loss is a verdict only when it ``counts``: most remedies cost accuracy in a short training.
+    No verdict, whichever way it went, unless it ``counts``: what a short training shows, a long one may turn.
     """
     low, high = interval
-    if not isfinite(low):
+    if not counts or not isfinite(low):
         return NOT_TESTED
     if low == high:  # a few seeds that happen to differ by the same number of images
         return UNDECIDED
     if low > 0:
         return MET
-    if high < 0:
-        return MISSED if counts else NOT_TESTED
-    return UNDECIDED
+    return MISSED if high < 0 else UNDECIDED

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-import lilliput
 from lilliput.analysis.figures import FIGURES
 from lilliput.analysis.figures.ablation import ablation_numbers, draw_ablation
 from lilliput.analysis.report.blocks import (
@@ -19,6 +17,7 @@ from lilliput.analysis.report.blocks import (
     Chapter,
     Column,
     Commands,
+    Note,
     Page,
     Section,
     Table,
@@ -30,15 +29,12 @@ from lilliput.analysis.report.pictures import Album
 from lilliput.analysis.style import figure_style
 from lilliput.analysis.verdict import Predicted
 from lilliput.notation import ZOO
-from lilliput.reproduce.claims import CLAIMS, Claim
+from lilliput.reproduce.conclusion import JUDGED, Conclusion, facts, markdown, seconds_of
 from lilliput.reproduce.evidence import (
     BEATEN,
-    ELSEWHERE,
     MET,
     MISSED,
-    NOT_TESTED,
     VERDICTS,
-    Answer,
     Evidence,
     between,
     share,
@@ -48,44 +44,9 @@ from lilliput.reproduce.work import Work
 from lilliput.results.atomic import write_bytes, write_text
 from lilliput.results.run import Run
 
-PAPER = 'J. Ting, "Using Convolutional Neural Network for the Tiny ImageNet Challenge", Stanford'
 _CLASSES = 200
 _PAPER_SHARE = {"m1": "23.8 %", "m2": "28.6 %", "m3": "34.2 %", "m4": "39.3 %"}
 _MARKS = {MET: "\N{CHECK MARK} ", BEATEN: "\N{CHECK MARK} ", MISSED: "\N{MULTIPLICATION X} "}
-_JUDGED = (
-    "The paper's accuracies are of test images, told by a server that is gone; its labels were never published. "
-    "Ours are of the 10,000 official validation images, or of images held out of train where a choice is made."
-)
-
-
-@dataclass(frozen=True)
-class Conclusion:
-    """All claims with their answers, in the paper's order."""
-
-    evidence: Evidence
-    answers: tuple[tuple[Claim, Answer], ...]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many claims have each verdict."""
-        found = Counter(answer.verdict for _, answer in self.answers)
-        return {verdict: found[verdict] for verdict in VERDICTS}
-
-    @property
-    def lead(self) -> str:
-        """The whole in a sentence."""
-        counts = self.counts
-        judged = sum(n for verdict, n in counts.items() if verdict not in (ELSEWHERE, NOT_TESTED))
-        held = counts[MET] + counts[BEATEN]
-        rest = f"{counts[NOT_TESTED]} more need a larger scale" if counts[NOT_TESTED] else ""
-        sentence = f"{held} of {judged} claims that this scale can judge hold"
-        return f"{sentence}; {rest}" if rest else sentence
-
-
-def conclude(work: Work) -> Conclusion:
-    """Answer every claim from what there is. Raises: RunError when a finished step is damaged."""
-    evidence = Evidence(work)
-    return Conclusion(evidence, tuple((claim, claim.measure(evidence)) for claim in CLAIMS))
 
 
 def write_conclusion(conclusion: Conclusion) -> Path:
@@ -100,60 +61,6 @@ def write_conclusion(conclusion: Conclusion) -> Path:
     target = work.folder / "reproduction.html"
     write_bytes(target, render(_page(conclusion)).encode("utf-8", "replace"))
     return target
-
-
-def facts(conclusion: Conclusion) -> dict[str, object]:
-    """The conclusion as plain values."""
-    work = conclusion.evidence.work
-    return {
-        "paper": PAPER,
-        "lilliput": lilliput.__version__,
-        "scale": work.scale.name,
-        "data": str(work.pack.path),
-        "fingerprint": work.pack.fingerprint,
-        "steps": {
-            name: {"finished": work.is_finished(name), "seconds": _seconds(work, name)}
-            for name in STEPS
-        },
-        "verdicts": conclusion.counts,
-        "claims": [
-            {
-                "id": claim.id,
-                "section": claim.section,
-                "claim": claim.sentence,
-                "paper": claim.paper,
-                "ours": answer.ours,
-                "interval": answer.interval,
-                "verdict": answer.verdict,
-                "note": answer.note,
-                "how": claim.how,
-            }
-            for claim, answer in conclusion.answers
-        ],
-    }
-
-
-def markdown(conclusion: Conclusion) -> str:
-    """The conclusion as a table in Markdown."""
-    scale = conclusion.evidence.scale
-    lines = [
-        f"# The paper, reproduced at scale `{scale.name}`",
-        "",
-        f"{PAPER}.",
-        "",
-        f"{conclusion.lead}. Scale `{scale.name}`: {scale.purpose}. {_JUDGED}",
-        "",
-        "| \N{SECTION SIGN} | claim | paper | ours | 95 % interval | verdict |",
-        "|---|---|---|---|---|---|",
-    ]
-    for claim, answer in conclusion.answers:
-        cells = [claim.section, claim.sentence, claim.paper, answer.ours, answer.interval]
-        lines.append("| " + " | ".join([*map(_cell, cells), f"**{answer.verdict}**"]) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")
 
 
 def _page(conclusion: Conclusion) -> Page:
@@ -186,6 +93,7 @@ def _sections(conclusion: Conclusion) -> Iterator[Section]:
         "5": (
             "5  M4",
             [
+                _at_chance(evidence),
                 *(_chart(m4, name) for name in ("loss", "accuracy", "filters", "classes")),
                 *(
                     _picture(album, m4, name)
@@ -218,7 +126,18 @@ def _remarks(work: Work) -> Iterator[str]:
         )
     if len(work.pack.classes) != _CLASSES:
         yield "The data is not Tiny ImageNet: the paper says nothing about it."
-    yield _JUDGED
+    yield JUDGED
+
+
+def _at_chance(evidence: Evidence) -> Note | None:
+    """What the figures of an M4 that only guesses are worth."""
+    if not evidence.is_at_chance("m4"):
+        return None
+    guess = share(1 / len(evidence.pack.classes))
+    return Note(
+        text=f"M4 is at chance: its 95 % interval includes the {guess} that guessing gets. "
+        "The filters, the best and worst classes and the causes below (Fig. 4 to 6) show noise."
+    )
 
 
 def _section(title: str, blocks: Sequence[Block | None]) -> Section:
@@ -292,7 +211,7 @@ def _table_1(evidence: Evidence) -> Table:
                 Cell(name.upper()),
                 Cell(ZOO[name].notation),
                 Cell(_PAPER_SHARE[name]),
-                Cell(share(found.top1) if found else ""),
+                Cell(_with_chance(evidence, name, share(found.top1)) if found else ""),
                 Cell(between(found.interval) if found else ""),
                 Cell(evidence.budget(name).words),
                 Cell(f"{speed[len(speed) // 2]:,.0f}" if speed else ""),
@@ -311,11 +230,15 @@ def _table_1(evidence: Evidence) -> Table:
     return Table(title="Table 1", columns=[Column(t, t in numbers) for t in titles], rows=rows)
 
 
+def _with_chance(evidence: Evidence, name: str, text: str) -> str:
+    return f"{text} (at chance)" if evidence.is_at_chance(name) else text
+
+
 def _budgets(work: Work) -> Table:
     rows = []
     for name, step in STEPS.items():
         budget = work.scale.budgets.get(name)
-        seconds = _seconds(work, name)
+        seconds = seconds_of(work, name)
         rows.append(
             [
                 Cell(step.title),
@@ -332,11 +255,7 @@ def _budgets(work: Work) -> Table:
 
 
 def _commands(work: Work) -> Commands:
-    again = f"lilliput reproduce --data {work.pack.path} --scale {work.scale.name}"
-    return Commands(
-        lines=[("All of it", again), ("At the paper's length", f"{again.rpartition(' ')[0]} full")]
-    )
-
-
-def _seconds(work: Work, step: str) -> float | None:
-    return work.seconds(step) if work.is_finished(step) else None
+    words = ["lilliput", "reproduce", "--data", str(work.pack.path)]
+    again = shlex.join([*words, "--scale", work.scale.name, "--to", str(work.folder)])
+    longer = shlex.join([*words, "--scale", "full", "--to", f"{work.folder}-full"])
+    return Commands(lines=[("All of it", again), ("At the paper's length", longer)])

@@ -91,7 +91,7 @@ SCALES: dict[str, Scale] = {
                 "m3":               Budget(limit=32, changes=_CYCLE),
                 "m4":               Budget(limit=32, changes=_CYCLE),
                 "nonlinearity":     Budget(limit=48, seeds=2, holdout=0.1, changes=_CYCLE),
-                "search":           Budget(limit=16, trials=3, folds=0, holdout=0.05),
+                "search":           Budget(limit=16, trials=3, folds=0, holdout=0.05, changes=_DISTINCT),
                 "variants":         Budget(limit=16, models=3, changes=_DISTINCT),
                 "ideas":            Budget(limit=48, seeds=2, holdout=0.1, changes=_CYCLE),
                 "residual":         Budget(limit=16, seeds=1, holdout=0.05, changes=_CYCLE),
@@ -100,7 +100,7 @@ SCALES: dict[str, Scale] = {
         ),
         Scale(
             name="quick",
-            purpose="every row and figure with real numbers in under 25 minutes on two processor cores",
+            purpose="every row and figure with real numbers; measured: 26 min on two busy cores, with M1 at 3 epochs",
             changes=_SETTLED,
             budgets={
                 "m1":               Budget(epochs=2, limit=30_000, changes=_CYCLE),
@@ -108,7 +108,7 @@ SCALES: dict[str, Scale] = {
                 "m3":               Budget(limit=3_000, changes=(*_CYCLE, *_FEW)),
                 "m4":               Budget(epochs=2, limit=3_000, changes=(*_CYCLE, *_SMALL)),
                 "nonlinearity":     Budget(limit=8_000, seeds=2, holdout=0.05, changes=_CYCLE),
-                "search":           Budget(limit=800, trials=8, folds=0, holdout=0.01, changes=_SMALL),
+                "search":           Budget(limit=800, trials=8, folds=0, holdout=0.01, changes=(*_DISTINCT, *_SMALL)),
                 "variants":         Budget(limit=2_500, models=6, changes=(*_DISTINCT, *_FEW)),
                 "ideas":            Budget(limit=5_000, seeds=2, holdout=0.05, changes=_CYCLE),
                 "residual":         Budget(limit=800, seeds=2, holdout=0.01, changes=(*_CYCLE, *_SMALL)),
@@ -117,7 +117,7 @@ SCALES: dict[str, Scale] = {
         ),
         Scale(
             name="short",
-            purpose="an hour or two on a GPU, some days on two cores: enough training for most verdicts",
+            purpose="for a GPU, enough training for most verdicts; not measured yet how long it takes",
             budgets={
                 "m1":               Budget(epochs=18, changes=_CYCLE),
                 "m2":               Budget(epochs=15, changes=_CYCLE),
@@ -133,7 +133,7 @@ SCALES: dict[str, Scale] = {
         ),
         Scale(
             name="full",
-            purpose="the paper's own lengths: a day or two on one GPU",
+            purpose="the paper's own lengths, for a GPU; not measured yet how long it takes",
             is_papers=True,
             budgets={
                 "m1":               Budget(epochs=PAPER_EPOCHS),

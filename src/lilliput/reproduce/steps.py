@@ -64,15 +64,16 @@ def reproduce_steps(work: Work) -> Events:
     Whoever leaves the loop early leaves a checkpoint behind. Raises: LilliputError of every kind.
     """
     work.begin()
-    for number, (name, step) in enumerate(STEPS.items(), start=1):
-        heading = f"step {number}/{len(STEPS)}  {step.title}"
-        if work.is_finished(name):
-            yield f"{heading}: already done"
-            continue
-        yield heading
-        started = time.monotonic()
-        yield from step.work(work)
-        work.finish(name, time.monotonic() - started)
+    with work.alone():
+        for number, (name, step) in enumerate(STEPS.items(), start=1):
+            heading = f"step {number}/{len(STEPS)}  {step.title}"
+            if work.is_finished(name):
+                yield f"{heading}: already done"
+                continue
+            yield heading
+            started = time.monotonic()
+            yield from step.work(work)
+            work.finish(name, time.monotonic() - started)
 
 
 def drop_list(work: Work) -> Path:

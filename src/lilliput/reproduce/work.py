@@ -12,17 +12,19 @@ reproduction.html      the page; with reproduction.json and reproduction.md
 from __future__ import annotations
 
 import json
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from shutil import rmtree
+from typing import IO, Any
 
 from lilliput.data.pack import Pack
 from lilliput.errors import RunError
 from lilliput.reproduce.scales import Budget, Scale
-from lilliput.results.atomic import write_text
+from lilliput.results.atomic import storage_errors, write_text
 
-BEGUN, FINISHED = "begun.json", "finished.json"
+BEGUN, FINISHED, LOCK = "begun.json", "finished.json", ".lock"
 _FORMAT = 1
 
 
@@ -38,13 +40,15 @@ class Work:
     def begin(self) -> None:
         """Claim the folder, or find that it is ours already.
 
-        Raises: RunError when it holds something else, or a reproduction at another scale or of other data.
+        Raises: RunError when it holds something else, or a reproduction at another scale or of other data, or when the
+            data has more classes than a step may train on images.
         """
+        self._check_limits()
         path = self.folder / BEGUN
         mine = {"format": _FORMAT, "scale": self.scale.name, "fingerprint": self.pack.fingerprint}
         if path.is_file():
             self._compare(read_json(path), mine)
-        elif self.folder.is_dir() and any(self.folder.iterdir()):
+        elif self.folder.is_dir() and any(one.name[0] != "." for one in self.folder.iterdir()):
             raise RunError(
                 f"{self.folder} already holds something else", "name another folder: --to DIR"
             )
@@ -77,8 +81,38 @@ class Work:
 
     def clear(self, step: str) -> Path:
         """The folder of a step that cannot go on where it stopped, without what a broken attempt left there."""
-        shutil.rmtree(self.place(step), ignore_errors=True)
+        rmtree(self.place(step), ignore_errors=True)
         return self.place(step)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every other process out of the folder; the lock of one that died is gone with it.
+
+        Raises: RunError when another works here; StorageError.
+        """
+        path = self.folder / LOCK
+        with storage_errors(path):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = path.open("a")
+        with file:
+            if not _taken(file):
+                raise RunError(
+                    f"another process is reproducing into {self.folder}",
+                    "wait for it or stop it, or name another folder: --to DIR",
+                )
+            for stale in self.folder.glob(".*.partial"):  # of a process that was killed
+                stale.unlink() if stale.is_file() else rmtree(stale, ignore_errors=True)
+            yield
+
+    def _check_limits(self) -> None:
+        classes = len(self.pack.classes)
+        for step, budget in self.scale.budgets.items():
+            if 0 < budget.limit < classes:
+                raise RunError(
+                    f"the data has {classes:,} classes, but step {step} of scale {self.scale.name} may train on "
+                    f"{budget.limit:,} images only (data.limit)",
+                    "take a larger scale, or data with fewer classes",
+                )
 
     def _compare(self, old: dict[str, Any], mine: dict[str, Any]) -> None:
         if old.get("scale") != mine["scale"]:
@@ -95,6 +129,21 @@ class Work:
             raise RunError(
                 f"{self.folder} was begun by another version of Lilliput", "name another folder"
             )
+
+
+def _taken(file: IO[str]) -> bool:
+    """Whether the lock on the file is ours now; the system frees it when the process ends, however it ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has no flock: two at once are not noticed there
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -22,10 +22,15 @@ from lilliput.results.run import Run
 
 FILE = "ablation.json"
 _FORMAT = 1
+# Accuracies are shares of images; what differs by less than this differs by rounding alone.
+_NO_SPREAD = 1e-9
 
 
 class Spread(NamedTuple):
-    """Mean of some seeds, their sample standard deviation, and the 95 % t-interval of the mean; nan of one seed."""
+    """Mean of some seeds, their sample standard deviation, and the 95 % t-interval of the mean.
+
+    Nan of one seed. The interval is nan, too, of seeds that all say the same: so few cannot have shown their spread.
+    """
 
     mean: float
     deviation: float
@@ -33,7 +38,10 @@ class Spread(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Mean difference to the first value, paired by seed, its 95 % t-interval and two-sided p; nan of one seed."""
+    """Mean difference to the first value, paired by seed, its 95 % t-interval and two-sided p.
+
+    Both are nan of one seed, and of seeds that all differ by the same.
+    """
 
     mean: float
     interval: tuple[float, float]
@@ -155,6 +163,8 @@ def spread(values: Sequence[float]) -> Spread:
     if n == 1:
         return Spread(mean, nan, (nan, nan))
     deviation = sqrt(sum((value - mean) ** 2 for value in known) / (n - 1))
+    if deviation < _NO_SPREAD:
+        return Spread(mean, deviation, (nan, nan))
     reach = _t_quantile(n - 1) * deviation / sqrt(n)
     return Spread(mean, deviation, (mean - reach, mean + reach))
 
@@ -167,12 +177,8 @@ def paired(values: Sequence[float], reference: Sequence[float]) -> Difference:
 
 
 def _p_value(found: Spread, n: int) -> float:
-    if n < 2:
+    if n < 2 or found.deviation < _NO_SPREAD:
         return nan
-    if (
-        found.deviation == 0
-    ):  # every seed differs by the same amount: none at all, or more than chance can explain
-        return 1.0 if found.mean == 0 else 0.0
     from scipy import (
         stats,
     )  # here and below, because it takes a while to load and most readers only want the names

@@ -6,18 +6,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, nan
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lilliput.data.selection import drop_digest
 from lilliput.errors import RunError, UsageError
-from lilliput.recipe import Recipe, differences
+from lilliput.recipe import Recipe, differences, load_recipe
 from lilliput.results.ablation import FILE, Ablation, Value
 from lilliput.results.metrics import top_k_accuracy
 from lilliput.results.run import Run
 from lilliput.search.design import Design, Variant, folder_name, recipe_of
+from lilliput.search.timing import Timings
 
 if TYPE_CHECKING:
     from lilliput.data.pack import Pack
@@ -56,18 +58,24 @@ def ablation_steps(
     """:func:`run_ablation` seen from inside: a Training, then what :func:`run_steps` tells of it, and so on.
 
     Finished runs are passed over, half ones resumed; ablation.json is written after every run. Whoever leaves the loop
-    early leaves a checkpoint behind.
+    early leaves a checkpoint behind. What the first run was timed to be fastest in, all others of its plan and batch
+    size are trained in.
     Raises: RunError when ``folder`` holds another ablation.
     """
     ablation = _begin(design, pack, Path(folder))
-    ablation = _measured(ablation)
     jobs = list(_jobs(design, ablation))
+    timings = Timings()
+    for job in jobs:
+        _check_drop_list(job)
+        _keep_timing(timings, job)
+    ablation = _measured(ablation)
     for number, job in enumerate(jobs, start=1):
         if _is_done(job.folder, ablation.split):
             continue
         title = f"{job.value.name}, seed {job.seed}"
         yield Training(title, job.recipe.training.epochs, number, len(jobs), job.folder)
-        yield from train_once(job.recipe, pack, job.folder, device=device)
+        yield from train_once(_settled(timings, job), pack, job.folder, device=device)
+        _keep_timing(timings, job)
         ablation = _measured(ablation)
 
 
@@ -117,10 +125,17 @@ def _begin(design: Design, pack: Pack, folder: Path) -> Ablation:
 
 
 def _check_same(old: Ablation, new: Ablation) -> None:
-    """More seeds and more values are welcome; another recipe or other data is another ablation."""
+    """More seeds and more values are welcome; fewer, another recipe or other data is another ablation."""
     changed = differences(old.base, new.base)
     if old.fingerprint != new.fingerprint:
         changed.append(f"data: {old.fingerprint[:16]}, now {new.fingerprint[:16]}")
+    if lost := [str(seed) for seed in old.seeds if seed not in new.seeds]:
+        changed.append(
+            f"seed {', '.join(lost)}: trained there, now left out (--seeds {max(old.seeds)})"
+        )
+    kept = {value.name for value in new.values}
+    if lost := [value.name for value in old.values if value.name not in kept]:
+        changed.append(f"value {'; '.join(lost)}: there, now left out")
     before = {value.name: value.changes for value in old.values}
     for value in new.values:
         if before.get(value.name, value.changes) != value.changes:
@@ -129,7 +144,7 @@ def _check_same(old: Ablation, new: Ablation) -> None:
         listing = "".join(f"\n  {line}" for line in changed)
         raise RunError(
             f"{old.path} was begun with something else:{listing}",
-            "go on with what it began with, or name another folder: --to DIR",
+            "go on with what it began with (more values and seeds are welcome), or name another folder: --to DIR",
         )
 
 
@@ -139,6 +154,40 @@ def _jobs(design: Design, ablation: Ablation) -> Iterator[_Job]:
         for variant, value in zip(design.values, ablation.values, strict=True):
             folder = ablation.path / value.runs[place]
             yield _Job(variant, seed, recipe_of(design, variant, seed), folder)
+
+
+def _check_drop_list(job: _Job) -> None:
+    """Raises: RunError when a run that was begun left out what another list said; run_steps checks only half runs."""
+    if not job.recipe.data.drop:
+        return
+    recorded = _recorded(job).get("data", {}).get("drop_sha256")
+    if recorded is not None and recorded != (now := drop_digest(job.recipe.data)):
+        raise RunError(
+            f"{job.folder} was trained without the images of another {job.recipe.data.drop}: "
+            f"it was {str(recorded)[:16]}, now {now[:16]}",
+            "put the former list back, or name another folder: --to DIR",
+        )
+
+
+def _keep_timing(timings: Timings, job: _Job) -> None:
+    """Remember what a run that was begun, by this command or one before, runs in."""
+    if runtime := _recorded(job).get("runtime"):
+        timings.keep(job.recipe, runtime)
+
+
+def _settled(timings: Timings, job: _Job) -> Recipe:
+    """The job's recipe without a new timing; of a run that was begun, as it was begun."""
+    if not (job.folder / "recipe.toml").is_file():
+        return timings.settled(job.recipe)
+    own, began = Timings(), load_recipe(job.folder / "recipe.toml")
+    own.keep(job.recipe, began.training.model_dump())
+    return own.settled(job.recipe)
+
+
+def _recorded(job: _Job) -> Mapping[str, Any]:
+    """A run's environment.json; empty while the training has not begun."""
+    begun = (job.folder / "recipe.toml").is_file() and (job.folder / "environment.json").is_file()
+    return Run.open(job.folder).environment if begun else {}
 
 
 def _measured(ablation: Ablation) -> Ablation:

@@ -21,6 +21,7 @@ from lilliput.results.history import Epoch
 from lilliput.results.predictions import Predictions
 from lilliput.results.run import Run
 from lilliput.search.space import with_values
+from lilliput.search.timing import Timings
 from lilliput.search.trial import Proposal, Report, Result
 
 
@@ -33,7 +34,7 @@ class Folds:
     holdout: float = 0.0
     device: str = "auto"
     command: str = ""
-    _timed: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
+    _timings: Timings = field(default_factory=Timings)
 
     def __call__(self, proposal: Proposal) -> Generator[object]:
         """Train every fold; a Report after each epoch of each.
@@ -73,17 +74,13 @@ class Folds:
 
     def _train(self, recipe: Recipe, fold: int, folder: Path) -> Generator[object]:
         # The same network on the same machine need not be timed again in every fold of every trial.
-        network = (recipe.model.plan, recipe.training.batch_images)
-        timed = with_values(self.recipe_of(recipe, fold), self._timed.get(network, {}))
+        timed = self._timings.settled(self.recipe_of(recipe, fold))
         with closing(
             run_steps(timed, self.pack, folder, device=self.device, command=self.command)
         ) as events:
             for event in events:
                 if isinstance(event, Runtime):
-                    self._timed[network] = {
-                        "training.precision": event.precision,
-                        "training.memory_format": event.memory_format,
-                    }
+                    self._timings.keep(recipe, event.to_json())
                 yield event
 
 

@@ -256,7 +256,7 @@ def _choice(name: str, entry: Mapping[str, Any]) -> Parameter:
         raise UsageError(f"{name}: choices stand alone, without low, high, log or step")
     if not isinstance(choices, list) or not choices:
         raise UsageError(f"{name}: choices are a list, such as [16, 32]")
-    labels = tuple(_label(choice) for choice in choices)
+    labels = tuple(_label(name, choice) for choice in choices)
     if len(set(map(repr, labels))) < len(labels):
         raise UsageError(f"{name}: a choice stands there twice")
     return Parameter(name=name, choices=labels)
@@ -307,9 +307,17 @@ def _fill(template: str, key: str, point: Mapping[str, Scalar]) -> str:
     return template
 
 
-def _label(choice: Any) -> Scalar:
+def _label(name: str, choice: Any) -> Scalar:
     """Choices are compared and stored as single values; a list goes as its text."""
-    return choice if isinstance(choice, Scalar) else json.dumps(choice)
+    if isinstance(choice, Scalar):
+        return choice
+    try:
+        return json.dumps(choice)
+    except TypeError as error:  # TOML has dates and times, a recipe has none
+        raise UsageError(
+            f"{name}: {choice} is neither a number, nor a text, nor true or false",
+            'a text stands in quotes: choices = ["..."]',
+        ) from error
 
 
 def _from_label(value: Scalar) -> Any:

@@ -6,6 +6,8 @@ import csv
 import json
 import re
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 
 from lilliput.analysis.audit import examine, facts_of, write_audit
 from lilliput.analysis.audit.droplist import choose_to_drop, write_out
+from lilliput.analysis.audit.evidence import Evidence, collect
 from lilliput.analysis.audit.labels import suspected_labels
 from lilliput.data.selection import select
 from lilliput.errors import RunError, UsageError
@@ -103,8 +106,6 @@ def test_without_cleanlab_the_rest_works_and_says_so(
 
 
 def test_labels_of_classes_with_hardly_an_image_are_not_judged(pack, predicted_run) -> None:
-    from lilliput.analysis.audit.evidence import collect
-
     (few,) = collect([predicted_run(rows=np.array([0, 1, 2, 3, 8, 9, 10, 16]))], pack)
     assert 7 not in suspected_labels(few)
     (one,) = collect([predicted_run("b", rows=np.array([0, 1]))], pack)
@@ -129,6 +130,50 @@ def test_no_class_loses_more_than_half(pack, folds) -> None:
     lost = np.bincount(train.evidence.labels[droplist.chosen])
     assert lost.tolist() == [10, 10, 10, 10]
     assert len(choose_to_drop(train.evidence, 0.0).chosen) == 0
+
+
+@pytest.fixture
+def tied(pack, predicted_run) -> Callable[[np.ndarray], Evidence]:
+    """``tied(rows)``: evidence of one run that held out these rows, knows nothing, and learned all others late."""
+
+    def make(rows: np.ndarray) -> Evidence:
+        run = predicted_run()
+        train = pack["train"]
+        others = np.setdiff1d(np.arange(len(train)), rows)
+        right = np.zeros((4, len(others)), bool)
+        run.record_learning(
+            list(np.packbits(right, axis=1)), tuple(train.names[row] for row in others)
+        )
+        odds = np.full((len(rows), 4), 0.25, np.float32)
+        names = tuple(train.names[row] for row in rows)
+        labels = np.asarray(train.labels)[rows]
+        run.save_predictions("heldout", Predictions(odds, labels, names))
+        return collect([run], pack)[1]
+
+    return make
+
+
+def test_equally_hard_images_are_dropped_from_all_classes(pack, tied) -> None:
+    evidence = tied(np.arange(len(pack["train"])))
+    droplist = choose_to_drop(evidence, 0.2)
+    lost = np.bincount(evidence.labels[droplist.chosen], minlength=4)
+    assert lost.sum() == 16
+    assert lost.min() >= 1
+    assert lost.max() <= 8
+    assert not any("hardly any" in remark for remark in droplist.remarks)
+
+
+def test_only_judged_images_are_dropped_and_a_list_of_few_says_so(pack, tied) -> None:
+    rows = np.arange(0, len(pack["train"]), 8)
+    evidence = tied(rows)
+    droplist = choose_to_drop(evidence, 0.4)
+    assert len(evidence) == len(pack["train"])
+    assert len(droplist.chosen) == round(0.4 * len(rows))
+    assert set(evidence.rows[droplist.chosen]) <= set(rows)
+    assert any("hardly any image is judged" in remark for remark in droplist.remarks)
+    nothing = choose_to_drop(replace(evidence, judged=np.zeros_like(evidence.judged)), 0.4)
+    assert len(nothing.chosen) == 0
+    assert nothing.remarks[0].startswith("empty")
 
 
 def test_the_list_is_of_one_name_per_line_with_a_remark_behind(pack, folds) -> None:

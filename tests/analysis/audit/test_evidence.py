@@ -79,6 +79,22 @@ def test_learning_is_read_from_the_runs(pack, predicted_run) -> None:
     assert train.predicted.tolist() == [-1, -1, -1]
 
 
+def test_equally_hard_images_come_in_a_random_order_that_is_fixed_per_row(
+    pack, predicted_run
+) -> None:
+    def hardest(name: str, rows: np.ndarray) -> list[int]:
+        run = predicted_run(name)
+        hold_out(run, pack, rows, np.full((len(rows), 4), 0.25))
+        train = collect([run], pack)[1]
+        assert len(np.unique(train.hardness)) == 1
+        return train.rows[train.hardest].tolist()
+
+    whole, again = (hardest(name, np.arange(len(pack["train"]))) for name in "ab")
+    some = hardest("c", fold(pack, 1))
+    assert whole == again != sorted(whole)
+    assert some == [row for row in whole if row in some]
+
+
 def test_learned_late_counts_up_to_the_first_right_that_lasts() -> None:
     right = np.array([[1, 0, 0, 1], [0, 0, 1, 1], [0, 0, 0, 1], [0, 1, 1, 1]], bool)
     assert learned_late(right).tolist() == [1, 0.75, 0.25, 0]

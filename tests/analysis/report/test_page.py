@@ -160,3 +160,11 @@ def test_the_report_never_loads_torch():
     code = "import sys, lilliput.analysis.report; print('torch' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_hidden_folders_are_no_results(make_run, tmp_path: Path):
+    run = make_run("runs/m1-1")
+    make_run("runs/.m1-2.abcd.partial")
+    make_run(".hidden/m1-3")
+    assert find_results(tmp_path / "runs") == [run.path]
+    assert find_results(tmp_path) == [run.path]

@@ -1,4 +1,8 @@
-"""The hardest training images as a list that a training can leave out: ``train data.drop=FILE``. Paper: §7."""
+"""The hardest training images as a list that a training can leave out: ``train data.drop=FILE``. Paper: §7.
+
+Only images that a network judged without having trained on them can be listed. How late an image was learned counts
+towards its hardness, but alone it is too coarse: most images tie by it.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from lilliput.analysis.style import short_name
 from lilliput.data.pack import Pack
 
 MOST_OF_A_CLASS = 0.5
+HARDLY_ANY = 0.25  # of the training images known: a list made of fewer says that it is
 _FOLDS = "data.folds=5 data.fold=1 (then 2, 3 ... 5)"
 
 
@@ -25,29 +30,38 @@ class DropList:
 
 
 def choose_to_drop(evidence: Evidence | None, share: float) -> DropList:
-    """The hardest ``share`` of the training images there is evidence about, but never more than half of a class."""
-    if evidence is None:
-        reason = "empty: nothing is known about training images, only about validation images"
+    """The hardest ``share`` of the judged training images, but never more than half of what is known of a class."""
+    if evidence is None or not evidence.judged.any():
+        reason = "empty: no network judged training images that it had not trained on"
         how = f"train with {_FOLDS}, then audit all these runs together"
         return DropList(np.empty(0, np.int64), (reason, how))
-    wanted = round(share * len(evidence))
+    judged = evidence.judged > 0
+    wanted = round(share * judged.sum())
     left = np.floor(MOST_OF_A_CLASS * np.bincount(evidence.labels)).astype(int)
     chosen: list[int] = []
-    for place in evidence.hardest.tolist():
+    for place in evidence.hardest[judged[evidence.hardest]].tolist():
         if len(chosen) == wanted:
             break
         if left[evidence.labels[place]]:
             left[evidence.labels[place]] -= 1
             chosen.append(place)
-    judged = int((evidence.judged > 0).sum())
+    return DropList(np.array(chosen, dtype=np.int64), _remarks(share, judged))
+
+
+def _remarks(share: float, judged: NDArray[np.bool_]) -> tuple[str, ...]:
+    known, count = len(judged), int(judged.sum())
     remarks = [
-        f"the hardest {100 * share:g} % of {len(evidence):,} training images, hardest first",
-        f"{judged:,} of them were judged by networks that had not trained on them, "
-        f"{len(evidence) - judged:,} by how late they were learned alone",
+        f"the hardest {100 * share:g} % of {count:,} training images, hardest first",
+        "they were judged by networks that had not trained on them; equally hard ones in random order",
     ]
-    if judged < len(evidence):
-        remarks.append(f"to judge all of them: train with {_FOLDS}, then audit all these runs")
-    return DropList(np.array(chosen, dtype=np.int64), tuple(remarks))
+    if count < known:
+        hardly = "hardly any image is judged: " if count < HARDLY_ANY * known else ""
+        remarks += [
+            f"{hardly}of {known - count:,} more, {100 * (1 - count / known):.0f} % of the {known:,} known, "
+            "it is only known how late they were learned; none of these is listed",
+            f"to judge all of them: train with {_FOLDS}, then audit all these runs",
+        ]
+    return tuple(remarks)
 
 
 def write_out(droplist: DropList, evidence: Evidence | None, pack: Pack, made_of: str) -> str:

@@ -13,6 +13,9 @@ took the networks to learn them. The measures, each the higher the harder:
 ``hardness`` combines them: each measure becomes the share of images that are not harder by it, the mean of these is
 taken, and that in turn becomes a share among the images judged by the same measures. So 0.97 means harder than 97 % of
 the images there is as much known about.
+
+Many images tie, above all those known by ``learned_late`` alone: it has no more values than the runs have epochs. Ties
+are broken by a random order that is fixed per row of the split, never by the row, which goes by class.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from lilliput.results.run import Run
 
 Floats = NDArray[np.float64]
 MEASURES = ("loss", "margin", "disagreement", "learned_late")
+_TIES = 1  # seeds the order of images that are equally hard
 _SPLITS = {"val": "val", "heldout": "train"}  # of the predictions -> of the pack
 
 
@@ -65,9 +69,10 @@ class Evidence:
 
     @property
     def hardest(self) -> NDArray[np.int64]:
-        """Places of the images, hardest first; equals by loss, then in the pack's order."""
+        """Places of the images, hardest first; equals by loss (none known is last), then in a fixed random order."""
+        drawn = np.random.default_rng(_TIES).random(int(self.rows.max(initial=-1)) + 1)[self.rows]
         loss = np.nan_to_num(self.measures["loss"], nan=-np.inf)
-        return np.lexsort((np.arange(len(self)), -loss, -self.hardness))
+        return np.lexsort((drawn, -loss, -self.hardness))
 
 
 @dataclass

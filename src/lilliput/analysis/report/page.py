@@ -74,7 +74,8 @@ def write_report(path: Path) -> Path:
 def find_results(path: Path) -> list[Path]:
     """``path`` itself if it is a result, else the results one or two levels below it, in natural order.
 
-    What lies inside a result (an ensemble's members, a study's trials) belongs to it.
+    What lies inside a result (an ensemble's members, a study's trials) belongs to it; hidden folders, such as
+    one that is being written, are passed over.
     Raises: RunError when there is none.
     """
     if not path.is_dir():
@@ -82,14 +83,17 @@ def find_results(path: Path) -> list[Path]:
     if _mark(path):
         return [path]
     found = []
-    for child in sorted(filter(Path.is_dir, path.iterdir()), key=natural):
-        below = (
-            [child] if _mark(child) else sorted(filter(Path.is_dir, child.iterdir()), key=natural)
-        )
+    for child in _folders(path):
+        below = [child] if _mark(child) else _folders(child)
         found += [folder for folder in below if _mark(folder)]
     if not found:
         raise RunError(f"there is no run in {path}", "train one: lilliput train m1 --data DATA")
     return found
+
+
+def _folders(path: Path) -> list[Path]:
+    seen = (one for one in path.iterdir() if one.is_dir() and not one.name.startswith("."))
+    return sorted(seen, key=natural)
 
 
 def render(page: Page) -> str:

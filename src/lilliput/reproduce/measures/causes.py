@@ -99,5 +99,7 @@ def hard_cause(cause: str, evidence: Evidence) -> Answer:
     else:
         verdict = MET if low > other_high else (held(False) if high < other_low else UNDECIDED)
         note = "how often it is suggested among the hardest tenth of val, and among the rest"
+    if not evidence.budget("m4").is_enough:  # what networks near chance find hard is hard by chance
+        verdict = NOT_TESTED
     interval = f"{between((low, high))}; {between((other_low, other_high))}"
     return Answer(text, verdict, interval, note)

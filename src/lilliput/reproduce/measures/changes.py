@@ -45,14 +45,14 @@ def negligible(value: str, evidence: Evidence) -> Answer:
         return NOTHING
     difference = ablation.difference(found)
     low, high = difference.interval
-    if not isfinite(low):
+    if not evidence.budget("nonlinearity").is_enough or not isfinite(low):
         verdict = NOT_TESTED
     elif low == high:
         verdict = UNDECIDED
     elif max(abs(low), abs(high)) <= NEGLIGIBLE:
         verdict = MET
     elif low > NEGLIGIBLE or high < -NEGLIGIBLE:
-        verdict = MISSED if evidence.budget("nonlinearity").is_enough else NOT_TESTED
+        verdict = MISSED
     else:
         verdict = UNDECIDED
     note = f"{_level(ablation, found)}; {_budget('nonlinearity', evidence)}"

@@ -9,7 +9,6 @@ from lilliput.analysis.intervals import mean
 from lilliput.data.pack import Split
 from lilliput.reproduce.evidence import (
     ELSEWHERE,
-    MET,
     NOT_TESTED,
     Answer,
     Evidence,
@@ -78,14 +77,14 @@ def object_scale(evidence: Evidence) -> Answer:
 
 
 def scoring(evidence: Evidence) -> Answer:
-    """The labels of the test images are written; nobody can score them any more."""
+    """How many labels of test images are written for the server; nobody can score them any more."""
     place = evidence.place("submission")
     if not place or not (place / "submission.txt").is_file():
-        return Answer("", NOT_TESTED, note="no submission has been written")
+        return Answer("", ELSEWHERE, note="no submission has been written")
     with (place / "submission.txt").open(encoding="utf-8") as file:
         lines = sum(1 for _ in file)
     note = "the server is gone and its labels were never published: accuracies here are of official val"
-    return Answer(f"{lines:,} labels written", MET, note=note)
+    return Answer(f"{lines:,} labels written", ELSEWHERE, note=note)
 
 
 def _areas(split: Split) -> np.ndarray:

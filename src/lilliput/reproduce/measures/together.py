@@ -11,6 +11,7 @@ from lilliput.analysis.intervals import rank_correlation
 from lilliput.analysis.paired import paired_difference, right_of
 from lilliput.reproduce.evidence import (
     MET,
+    MISSED,
     NOT_TESTED,
     NOTHING,
     UNDECIDED,
@@ -45,17 +46,29 @@ def cross_validated(evidence: Evidence) -> Answer:
 
 
 def tuned(evidence: Evidence) -> Answer:
-    """What the best trial of the search has over the median one, on the images held out."""
+    """The best trial of the search, trained anew, over the recipe m3, on official val: images that chose neither."""
     study = evidence.study
     if study is None or not study.best:
         return NOTHING
     values = sorted(trial.value for trial in study.trials if trial.value is not None)
     best, middle = study.best[0], values[len(values) // 2]
-    assert best.value is not None and best.interval is not None
-    gain = best.value - middle
-    is_clear = best.interval[0] > middle
-    note = f"best {share(best.value)}, median {share(middle)} of {len(values)} trials; being chosen flatters the best"
-    return Answer(points(gain), MET if is_clear else UNDECIDED, note=note)
+    assert best.value is not None
+    m3 = evidence.network("m3")
+    if m3 is None or not evidence.variants:
+        note = "over the median trial, where it was chosen: being chosen flatters the best"
+        return Answer(points(best.value - middle), UNDECIDED, note=note)
+    found = paired_difference(
+        right_of(evidence.variants[0].predictions("val")), right_of(m3.predictions("val"))
+    )
+    tuned_budget, plain_budget = evidence.budget("variants"), evidence.budget("m3")
+    verdict = direction(found.interval, counts=tuned_budget.is_enough)
+    if verdict in (MET, MISSED) and tuned_budget.words != plain_budget.words:
+        verdict = UNDECIDED
+    note = (
+        f"{tuned_budget.words} against {plain_budget.words}, one seed each; where it was chosen the best of "
+        f"{len(values)} trials had {share(best.value)}, the median {share(middle)}"
+    )
+    return Answer(points(found.difference), verdict, points_between(found.interval), note)
 
 
 def members(evidence: Evidence) -> Answer:
@@ -100,10 +113,10 @@ def grows_with_size(evidence: Evidence) -> Answer:
     rises = all(before < after for before, after in pairwise(means))
     first, last = means[0], means[-1]
     note = f"mean of all ensembles with 1 to {len(means)} members; together {points(last - first)}"
-    if rises:
-        return Answer(text, MET, note=note)
-    unsure = UNDECIDED if last > first else NOT_TESTED
-    return Answer(text, held(False) if evidence.budget("variants").is_enough else unsure, note=note)
+    verdict = MET if rises else (UNDECIDED if last > first else MISSED)
+    if not evidence.budget("variants").is_enough:
+        verdict = NOT_TESTED
+    return Answer(text, verdict, note=note)
 
 
 def beats_its_best(evidence: Evidence) -> Answer:
@@ -113,8 +126,7 @@ def beats_its_best(evidence: Evidence) -> Answer:
     members = [run.predictions("val") for run in evidence.variants]
     best = max(members, key=lambda one: top_k_accuracy(one, 1))
     found = paired_difference(right_of(_mean(members)), right_of(best))
-    low, high = found.interval
-    verdict = MET if low > 0 else (held(False) if high < 0 else UNDECIDED)
+    verdict = direction(found.interval, counts=evidence.budget("variants").is_enough)
     note = f"on the same {found.n:,} images, McNemar's p {found.p:.3g}"
     return Answer(points(found.difference), verdict, points_between(found.interval), note)
 
@@ -135,7 +147,8 @@ def variety_pays(evidence: Evidence) -> Answer:
     found = rank_correlation(np.array(differ), np.array(gains))
     if not found.is_known:
         return Answer("", NOT_TESTED, note="too few pairs")
-    verdict = MET if found.low > 0 else (held(False) if found.high < 0 else UNDECIDED)
+    # The interval takes the pairs for independent: it can show nothing, in either direction.
+    verdict = UNDECIDED if evidence.budget("variants").is_enough else NOT_TESTED
     interval = f"{found.low:+.2f} to {found.high:+.2f}"
     note = (
         f"rank correlation over {len(gains)} pairs, which share members: the interval is too narrow"
@@ -163,11 +176,9 @@ def against_m4(evidence: Evidence) -> Answer:
     found = paired_difference(
         right_of(evidence.ensemble.predictions("val")), right_of(m4.predictions("val"))
     )
-    low, high = found.interval
-    verdict = MET if low > 0 else (held(False) if high < 0 else UNDECIDED)
+    verdict = direction(found.interval, counts=evidence.scale.is_papers)
     note = f"McNemar's p {found.p:.3g}"
     if not evidence.scale.is_papers:
-        verdict = NOT_TESTED
         note += "; variants and M4 have not seen equally much at this scale"
     return Answer(points(found.difference), verdict, points_between(found.interval), note)
 
