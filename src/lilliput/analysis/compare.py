@@ -13,11 +13,10 @@ import numpy as np
 from lilliput.analysis.alignment import aligned_predictions
 from lilliput.analysis.paired import PairedDifference, holm, paired_difference, right_of
 from lilliput.results.ensemble import Ensemble
-from lilliput.results.metrics import Evaluation, Interval, evaluate, wilson_interval
+from lilliput.results.metrics import Z_95, Evaluation, Interval, evaluate, wilson_interval
 from lilliput.results.predictions import Predictions
 from lilliput.results.run import Run
 
-_Z_95 = 1.959963984540054
 _SIGNIFICANT = 0.05
 
 
@@ -108,7 +107,7 @@ def _loss_interval(predictions: Predictions, mean: float) -> Interval:
     n = len(predictions)
     true = predictions.probabilities[np.arange(n), predictions.labels].astype(np.float64)
     losses = -np.log(np.maximum(true, np.finfo(np.float32).tiny))
-    reach = _Z_95 * float(losses.std(ddof=1)) / sqrt(n) if n > 1 else float("nan")
+    reach = Z_95 * float(losses.std(ddof=1)) / sqrt(n) if n > 1 else float("nan")
     return mean - reach, mean + reach
 
 

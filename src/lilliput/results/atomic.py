@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -106,3 +107,8 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def folder_name(name: str, otherwise: str) -> str:
+    """A name fit for a folder on any file system; ``otherwise`` when nothing of it is."""
+    return re.sub(r"[^\w.+-]+", "-", name).strip(".-") or otherwise

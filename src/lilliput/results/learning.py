@@ -6,8 +6,6 @@ as UTF-8 bytes. Right is what the network ranked first at the step that used the
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.errors import RunError
+from lilliput.results.archive import DAMAGE
 from lilliput.results.atomic import atomic_path
 
 
@@ -42,21 +41,7 @@ def read_learning(path: Path) -> Learning:
         if rows.dtype != np.uint8 or rows.shape != (len(rows), -(-len(names) // 8)):
             raise ValueError(f"right is {rows.dtype}{list(rows.shape)} for {len(names)} names")
         return Learning(np.unpackbits(rows, axis=1, count=len(names)).astype(np.bool_), names)
-    # numpy parses an array's header as Python: damage shows as anything.
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        SyntaxError,
-        MemoryError,
-        NotImplementedError,
-        RuntimeError,
-        AttributeError,
-        TypeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except DAMAGE as error:
         raise RunError(
             f"{path} cannot be read as a learning record: {error}", "train again to have one"
         ) from error

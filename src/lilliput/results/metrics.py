@@ -19,7 +19,7 @@ from lilliput.results.predictions import UNLABELLED, Predictions
 
 Interval = tuple[float, float]
 
-_Z_95 = 1.959963984540054  # the standard normal distribution leaves 2.5 % above this
+Z_95 = 1.959963984540054  # the standard normal distribution leaves 2.5 % above this
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,9 +94,9 @@ def wilson_interval(correct: int, n: int) -> Interval:
     """
     if n == 0:
         return 0.0, 1.0
-    share, z2 = correct / n, _Z_95**2
+    share, z2 = correct / n, Z_95**2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-    reach = _Z_95 / (1 + z2 / n) * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    reach = Z_95 / (1 + z2 / n) * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     # Rounding must not push the bound past the share itself when all or none are right.
     return min(share, max(0.0, centre - reach)), max(share, min(1.0, centre + reach))
 

@@ -6,8 +6,6 @@ code, and numpy alone is enough to read it.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.errors import RunError
+from lilliput.results.archive import DAMAGE
 from lilliput.results.atomic import atomic_path
 
 UNLABELLED = -1
@@ -92,18 +91,7 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             return arrays
     except FileNotFoundError as error:
         raise RunError(f"there are no predictions at {path}", _HINT) from error
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        SyntaxError,
-        MemoryError,
-        NotImplementedError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except DAMAGE as error:
         raise RunError(f"{path} cannot be read as predictions: {error}", _HINT) from error
 
 

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from lilliput.errors import RunError
-from lilliput.results.atomic import storage_errors, write_text
+from lilliput.results.atomic import folder_name, storage_errors, write_text
 from lilliput.results.history import Epoch, read_history, write_history
 from lilliput.results.learning import Learning, read_learning, write_learning
 from lilliput.results.predictions import Predictions
@@ -117,7 +117,7 @@ class Run:
     @staticmethod
     def folder_stem(recipe_name: str) -> str:
         """What the default folders of a recipe's runs begin with: its name, fit for any file system."""
-        return re.sub(r"[^\w.+-]+", "-", recipe_name).strip(".-") or "run"
+        return folder_name(recipe_name, "run")
 
     @property
     def name(self) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.errors import RunError
+from lilliput.results.archive import DAMAGE
 from lilliput.results.atomic import atomic_path
 
 SALIENCY_FILE = "saliency.npz"
@@ -63,21 +62,7 @@ class Saliency:
             _check(arrays, len(names))
             decoded = tuple(name.decode("utf-8", "surrogateescape") for name in names)
             return cls(names=decoded, method=method, **arrays)
-        # numpy parses an array's header as Python: damage shows as anything.
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            EOFError,
-            SyntaxError,
-            MemoryError,
-            NotImplementedError,
-            RuntimeError,
-            AttributeError,
-            TypeError,
-            zipfile.BadZipFile,
-            zlib.error,
-        ) as error:
+        except DAMAGE as error:
             raise RunError(f"{path} cannot be read as saliency: {error}", _HINT) from error
 
 

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 from lilliput.errors import RecipeError, UsageError, did_you_mean
 from lilliput.notation import ZOO
 from lilliput.recipe import Recipe, Section, load_recipe, shipped_recipes
+from lilliput.results import atomic
 
 # Not a key of a recipe: it rewrites the nonlinearity of every layer of the plan, whatever the plan is.
 NONLINEARITY = "model.nonlinearity"
@@ -100,7 +101,7 @@ def read_design(
 
 def folder_name(name: str) -> str:
     """The name as a folder may be called."""
-    return re.sub(r"[^\w.+-]+", "-", name).strip(".-") or "ablation"
+    return atomic.folder_name(name, "ablation")
 
 
 def vary(recipe: str | Path, varied: Sequence[str], changes: Sequence[str] = ()) -> Design:

@@ -21,8 +21,8 @@ from lilliput.reproduce.evidence import (
     share,
 )
 from lilliput.reproduce.work import read_json
+from lilliput.results.metrics import Z_95
 
-_Z_95 = 1.96
 _CIRCULAR = ("background",)
 _PART = 5  # the smallest fifth of the objects against the largest
 
@@ -73,7 +73,7 @@ def small_objects(evidence: Evidence) -> Answer:
         return Answer("", NOT_TESTED, note="the data has no bounding boxes")
     ordered = right[known[np.argsort(area[known], kind="stable")]]
     small, large = float(ordered[:count].mean()), float(ordered[-count:].mean())
-    reach = _Z_95 * np.sqrt((small * (1 - small) + large * (1 - large)) / count)
+    reach = Z_95 * np.sqrt((small * (1 - small) + large * (1 - large)) / count)
     interval = (large - small - reach, large - small + reach)
     verdict = direction(interval, counts=evidence.budget("m4").is_enough)
     note = f"largest fifth {share(large)}, smallest {share(small)}; {count:,} images each"
