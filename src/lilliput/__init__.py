@@ -5,7 +5,8 @@
 >>> run = lilliput.train("m1", pack, overrides=["training.epochs=3"])  # doctest: +SKIP
 >>> print(lilliput.evaluate(run).top1)  # doctest: +SKIP
 
-Every name is loaded when it is first used, so ``import lilliput`` costs nothing and loads no PyTorch.
+Every name is loaded when it is first used, so ``import lilliput`` costs nothing and loads no PyTorch. The commands
+``search`` and ``reproduce`` are :func:`run_search` and :func:`run_reproduction` here: those are names of packages.
 """
 
 from __future__ import annotations
@@ -15,19 +16,31 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lilliput.analysis.report import write_report
-    from lilliput.api import ablate, compare, ensemble, evaluate, explain, submit, train
+    from lilliput.api import (
+        ablate,
+        audit,
+        compare,
+        ensemble,
+        evaluate,
+        explain,
+        run_search,
+        submit,
+        train,
+    )
     from lilliput.data.pack import Pack, Split
     from lilliput.data.prepare import open_data, prepare
     from lilliput.errors import LilliputError
     from lilliput.experiment import run_experiment, run_steps
     from lilliput.notation import ZOO, Plan, parse, trace
     from lilliput.recipe import Recipe, load_recipe
+    from lilliput.reproduce import run_reproduction
     from lilliput.results.ablation import Ablation
     from lilliput.results.ensemble import Ensemble
     from lilliput.results.history import Epoch
     from lilliput.results.open import open_result
     from lilliput.results.predictions import Predictions
     from lilliput.results.run import Run
+    from lilliput.results.study import Study
 
 __version__ = "0.1.0"
 
@@ -43,8 +56,10 @@ __all__ = [
     "Recipe",
     "Run",
     "Split",
+    "Study",
     "__version__",
     "ablate",
+    "audit",
     "compare",
     "ensemble",
     "evaluate",
@@ -55,6 +70,8 @@ __all__ = [
     "parse",
     "prepare",
     "run_experiment",
+    "run_reproduction",
+    "run_search",
     "run_steps",
     "submit",
     "trace",
@@ -74,7 +91,9 @@ _HOMES = {
     "Recipe": "recipe",
     "Run": "results.run",
     "Split": "data.pack",
+    "Study": "results.study",
     "ablate": "api",
+    "audit": "api",
     "compare": "api",
     "ensemble": "api",
     "evaluate": "api",
@@ -85,6 +104,8 @@ _HOMES = {
     "parse": "notation",
     "prepare": "data.prepare",
     "run_experiment": "experiment",
+    "run_reproduction": "reproduce",
+    "run_search": "api",
     "run_steps": "experiment",
     "submit": "api",
     "trace": "notation",

@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from lilliput.errors import RunError
+from lilliput.predicting import as_classifier, as_run, is_of, predictions_of, trained_on
 from lilliput.results import metrics
-from lilliput.results.combine import combine
 from lilliput.results.ensemble import Ensemble, next_ensemble, refuse_occupied
-from lilliput.results.open import open_classifier
 from lilliput.results.run import Run
 
 if TYPE_CHECKING:
+    from lilliput.analysis.audit import Findings
     from lilliput.analysis.compare import Comparison
     from lilliput.data.pack import Pack
     from lilliput.delivery.submit import Submission
     from lilliput.recipe import Recipe
     from lilliput.results.ablation import Ablation
     from lilliput.results.metrics import Evaluation
-    from lilliput.results.predictions import Predictions
     from lilliput.results.saliency import Saliency
+    from lilliput.results.study import Study
     from lilliput.search.design import Design
+    from lilliput.search.settings import Wishes
 
 RUNS, ENSEMBLES, ABLATIONS = Path("runs"), Path("ensembles"), Path("ablations")
 
@@ -42,18 +43,13 @@ def train(
     Without ``run`` the folder is ``runs/RECIPE-NUMBER``. ``overrides`` are ``"training.epochs=3"`` and the like.
     Raises: LilliputError.
     """
-    from lilliput.data.pack import Pack
     from lilliput.data.prepare import open_data
     from lilliput.experiment import run_experiment
-    from lilliput.recipe import load_recipe
 
-    if isinstance(recipe, (str, Path)):
-        recipe = load_recipe(recipe, overrides)
-    elif overrides:
-        recipe = recipe.changed(overrides)
-    with run_folder(recipe.name, run, resume=resume) as folder:
-        pack = data if isinstance(data, Pack) else open_data(data)
-        return run_experiment(recipe, pack, folder, device=device, resume=resume)
+    chosen = _recipe(recipe, overrides)
+    with run_folder(chosen.name, run, resume=resume) as folder:
+        pack = open_data(data)
+        return run_experiment(chosen, pack, folder, device=device, resume=resume)
 
 
 def evaluate(
@@ -67,35 +63,9 @@ def evaluate(
 
     Raises: LilliputError.
     """
-    opened = _opened(result)
+    opened = as_classifier(result)
     predictions = predictions_of(opened, split=split, data=data, views=views)
     return metrics.evaluate(predictions, opened.classes)
-
-
-def predictions_of(
-    result: Run | Ensemble,
-    *,
-    split: str = "val",
-    data: str | Path | Pack | None = None,
-    views: Sequence[str] | None = None,
-) -> Predictions:
-    """The stored predictions of ``split``; the networks compute and store them where there are none yet.
-
-    ``data`` or ``views`` ask for computing them anew. Without ``data`` the pack the run was trained on is used.
-    Raises: RunError when that pack is gone.
-    """
-    if data is None and views is None and split in result.splits_predicted:
-        return result.predictions(split)
-    from lilliput.data.pack import Pack
-    from lilliput.data.prepare import open_data
-
-    if isinstance(result, Ensemble):
-        pack = data if data is None or isinstance(data, Pack) else open_data(data)
-        return _combined(result, split, pack, views)
-    pack = data if isinstance(data, Pack) else open_data(data or _trained_on(result))
-    from lilliput.experiment import evaluate_run
-
-    return evaluate_run(result, pack, split, views)
 
 
 def ensemble(
@@ -116,7 +86,7 @@ def ensemble(
 
     if to is not None:
         refuse_occupied(Path(to))
-    opened = [opened_run(run) for run in runs]
+    opened = [as_run(run) for run in runs]
     findings = study_ensemble(opened, split=split, method=method, members=members)
     folder = next_ensemble(ENSEMBLES) if to is None else Path(to)
     return make_ensemble(findings, folder, method=method, members=members)
@@ -129,7 +99,7 @@ def compare(results: Sequence[str | Path | Run | Ensemble], *, split: str = "val
     """
     from lilliput.analysis.compare import compare_results
 
-    return compare_results([_opened(one) for one in results], split)
+    return compare_results([as_classifier(one) for one in results], split)
 
 
 def ablate(
@@ -147,18 +117,66 @@ def ablate(
     it holds already is not trained again. Raises: LilliputError.
     """
     from lilliput.analysis.seeds import finish_ablation
-    from lilliput.data.pack import Pack
     from lilliput.data.prepare import open_data
     from lilliput.search.ablation import run_ablation
     from lilliput.search.design import folder_name, read_design
 
     if isinstance(design, (str, Path)):
         design = read_design(design, vary, overrides)
-    pack = data if isinstance(data, Pack) else open_data(data)
+    pack = open_data(data)
     folder = Path(to) if to else ABLATIONS / folder_name(design.name)
     ablation = run_ablation(design, pack, folder, device=device)
     finish_ablation(ablation, subsets=design.subsets)
     return ablation
+
+
+def run_search(
+    recipe: str | Path | Recipe,
+    data: str | Path | Pack,
+    space: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    device: str = "auto",
+    **wishes: Unpack[Wishes],
+) -> Study:
+    """Search for better values of ``recipe``, judged on images held out of train: the command ``search``.
+
+    ``space`` is a shipped one or a TOML file; ``wishes`` are trials, folds, holdout and the like.
+    Run again, it goes on.
+    Raises: LilliputError.
+    """
+    from lilliput.data.prepare import open_data
+    from lilliput.results.study import Study
+    from lilliput.search.folds import search_steps
+    from lilliput.search.settings import choose_settings
+    from lilliput.search.space import load_space
+
+    chosen, varied = _recipe(recipe, overrides), load_space(space)
+    settings = choose_settings(varied, chosen.name, wishes)
+    for _ in search_steps(settings, chosen, varied, open_data(data), device):
+        pass
+    return Study.open(settings.folder)
+
+
+def audit(
+    results: Sequence[str | Path | Run | Ensemble],
+    data: str | Path | Pack,
+    *,
+    to: str | Path = "audit",
+    split: str = "all",
+    drop_share: float = 0.05,
+) -> Findings:
+    """Find the images that are hard and why, labels that look wrong, and pictures that are there twice.
+
+    Written into ``to``: audit.html, causes.png, audit.json, images.csv, drop.txt. Raises: LilliputError.
+    """
+    from lilliput.analysis.audit import examine, write_audit
+    from lilliput.data.prepare import open_data
+
+    opened = [as_classifier(one) for one in results]
+    findings = examine(opened, open_data(data), split=split, drop_share=drop_share)
+    write_audit(findings, Path(to))
+    return findings
 
 
 def submit(
@@ -174,12 +192,11 @@ def submit(
     Predictions that are not stored yet are computed and stored.
     Raises: LilliputError, before anything is computed when the classes do not fit or ``out`` is taken.
     """
-    from lilliput.data.pack import Pack
     from lilliput.data.prepare import open_data
     from lilliput.delivery.submit import SPLIT, check_submission, write_submission
 
-    opened = _opened(classifier)
-    pack = data if isinstance(data, Pack) else open_data(data)
+    opened = as_classifier(classifier)
+    pack = open_data(data)
     check_submission(opened, pack, Path(out), force=force)
     # What is stored is of the pack that the run was trained on.
     anew = None if is_of(opened, pack) else pack
@@ -202,11 +219,10 @@ def explain(
     Raises: LilliputError; MissingExtraError without captum.
     """
     from lilliput.analysis.explain import choose_pictures, store_maps
-    from lilliput.data.pack import Pack
     from lilliput.data.prepare import open_data
 
-    opened = opened_run(run)
-    pack = data if isinstance(data, Pack) else open_data(data or _trained_on(opened))
+    opened = as_run(run)
+    pack = open_data(trained_on(opened) if data is None else data)
     if not any(opened.predictions(split).is_labelled for split in opened.splits_predicted):
         predictions_of(opened, data=pack)
     chosen = choose_pictures(opened, pack, images)
@@ -256,55 +272,9 @@ def _number(folder: Path, stem: str) -> int:
     return int(rest) if rest.isdecimal() else 0
 
 
-def _trained_on(run: Run) -> Path:
-    recorded = run.environment.get("data", {}).get("path", "")
-    path = Path(recorded)
-    if not recorded or not (path / "manifest.json").is_file():
-        raise RunError(
-            f"the data {run.name} was trained on is no longer at {path}"
-            if recorded
-            else f"{run.name} does not say where the data lies that it was trained on",
-            "name it: --data PACK_OR_SOURCE",
-        )
-    return path
+def _recipe(recipe: str | Path | Recipe, overrides: Sequence[str]) -> Recipe:
+    from lilliput.recipe import Recipe, load_recipe
 
-
-def _opened(result: str | Path | Run | Ensemble) -> Run | Ensemble:
-    return result if isinstance(result, (Run, Ensemble)) else open_classifier(result)
-
-
-def opened_run(run: str | Path | Run) -> Run:
-    """The run itself, or the one in a folder. Raises: RunError when it is none, or an ensemble."""
-    opened = _opened(run)
-    if isinstance(opened, Ensemble):
-        raise RunError(
-            f"{opened.path} is an ensemble itself", f"name its members: {opened.path / 'members'}/*"
-        )
-    return opened
-
-
-def _combined(
-    ensemble: Ensemble,
-    split: str,
-    pack: Pack | None,
-    views: Sequence[str] | None,
-) -> Predictions:
-    """What the members say, combined; stored when it is of the data they were trained on, unless that would replace
-    predictions that no choice has flattered.
-    """
-    members = [
-        predictions_of(member, split=split, data=pack, views=views) for member in ensemble.members
-    ]
-    predictions = combine(members, ensemble.weights, ensemble.method)
-    is_own = views is None and (pack is None or is_of(ensemble, pack))
-    if is_own and ensemble.chosen_on != f"{split} halves":
-        ensemble.save_predictions(split, predictions)
-    return predictions
-
-
-def is_of(result: Run | Ensemble, pack: Pack) -> bool:
-    """Whether it is the data that every network of ``result`` was trained on."""
-    runs = result.members if isinstance(result, Ensemble) else (result,)
-    return all(
-        run.environment.get("data", {}).get("fingerprint") == pack.fingerprint for run in runs
-    )
+    if isinstance(recipe, Recipe):
+        return recipe.changed(overrides) if overrides else recipe
+    return load_recipe(recipe, overrides)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import lilliput
 from lilliput.cli import main
 from lilliput.data.pack import Pack
 from lilliput.results.predictions import Predictions
@@ -88,3 +89,13 @@ def test_a_pack_that_is_gone_or_another_is_no_error(
         out, err = capsys.readouterr()
         assert "best-classes" not in out
         assert "no figures" not in err
+
+
+def test_python_writes_the_same_files(run: Run, tiny_pack: Pack) -> None:
+    assert main(["audit", str(run.path), "--data", str(tiny_pack.path), "--to", "typed"]) == 0
+    findings = lilliput.audit([run.path], tiny_pack, to="called")
+    names = sorted(path.name for path in Path("typed").iterdir())
+    assert sorted(path.name for path in Path("called").iterdir()) == names
+    for name in ("audit.json", "images.csv", "drop.txt"):
+        assert Path("called", name).read_bytes() == Path("typed", name).read_bytes()
+    assert findings.splits[0].split == "val"

@@ -13,6 +13,7 @@ from lilliput import api
 from lilliput.data.pack import Pack
 from lilliput.data.toy import write_toy_zip
 from lilliput.errors import RunError
+from lilliput.predicting import predictions_of
 from lilliput.recipe import Recipe
 from lilliput.results.combine import combine
 from lilliput.results.ensemble import Ensemble
@@ -49,7 +50,7 @@ def made(trained: list[Run], tmp_path: Path) -> Ensemble:
 
 
 def test_it_answers_for_a_split_through_its_members(made: Ensemble, pack: Pack):
-    predicted = api.predictions_of(made, split="test")
+    predicted = predictions_of(made, split="test")
     assert predicted.names == pack["test"].names
     members = [member.predictions("test") for member in made.members]
     again = combine(members)
@@ -59,14 +60,14 @@ def test_it_answers_for_a_split_through_its_members(made: Ensemble, pack: Pack):
 
 def test_asking_the_networks_again_gives_what_is_stored(made: Ensemble, pack: Pack):
     stored = made.predictions("val")
-    asked = api.predictions_of(made, split="val", data=pack)
+    asked = predictions_of(made, split="val", data=pack)
     np.testing.assert_allclose(asked.probabilities, stored.probabilities, atol=1e-5)
     assert api.evaluate(made.path).top1 == api.evaluate(made, data=pack).top1
 
 
 def test_views_are_not_stored(made: Ensemble):
     before = made.predictions("val").probabilities
-    flipped = api.predictions_of(made, split="val", views=["flip"])
+    flipped = predictions_of(made, split="val", views=["flip"])
     assert not np.array_equal(flipped.probabilities, before)
     np.testing.assert_array_equal(made.predictions("val").probabilities, before)
 
@@ -75,7 +76,7 @@ def test_predictions_by_halves_are_not_replaced(trained: list[Run], tmp_path: Pa
     made = api.ensemble(trained, to=tmp_path / "grown", method="greedy")
     assert made.chosen_on == "val halves"
     before = made.predictions("val").probabilities
-    api.predictions_of(made, split="val", data=pack)
+    predictions_of(made, split="val", data=pack)
     np.testing.assert_array_equal(made.predictions("val").probabilities, before)
 
 

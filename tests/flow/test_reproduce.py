@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import lilliput
 from lilliput.cli import main
 from lilliput.data.pack import Pack
 
@@ -56,6 +57,10 @@ def test_it_is_killed_and_goes_on_to_the_page(
     out, err = capsys.readouterr()
     assert err.count("already done") == len(told["steps"])
     assert "claims that this scale can judge hold" in out
+    assert Path(told["page"]).read_bytes() == page
+
+    conclusion = lilliput.run_reproduction(tiny_pack, scale="tiny", to="paper", device="cpu")
+    assert conclusion.counts == told["verdicts"]
     assert Path(told["page"]).read_bytes() == page
 
     assert main([*WORDS, "--scale", "quick", "--data", str(tiny_pack.path)]) != 0

@@ -11,6 +11,8 @@ from markupsafe import escape
 from lilliput.reproduce.claims import CLAIMS
 from lilliput.reproduce.conclusion import conclude, facts, markdown
 from lilliput.reproduce.page import write_conclusion
+from lilliput.results.run import Run
+from tests.reproduce.conftest import guesses
 
 
 def test_the_page_stands_alone_and_names_every_claim(author) -> None:
@@ -34,6 +36,18 @@ def test_every_figure_that_needs_no_pictures_is_on_it(author) -> None:
         assert wanted in names
     for step in ("nonlinearity", "ideas", "residual"):
         assert f"ablation {step}" in names
+    assert "Accuracy of every trial, and the best so far, search over M3" in names
+    assert 'alt="images of each cause"' in text
+
+
+def test_a_network_that_guesses_is_said_to(author) -> None:
+    author.networks()
+    assert "at chance" not in _written(author)
+    m4 = Run.open(author.work.place("m4"))
+    m4.save_predictions("val", guesses(author.work.pack, 0.0, 7))
+    text = _written(author)
+    assert "M4 is at chance" in text
+    assert text.count("(at chance)") == 1
 
 
 def test_an_unfinished_reproduction_has_a_page_too(author) -> None:

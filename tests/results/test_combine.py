@@ -63,3 +63,33 @@ def test_what_differs_is_said(guesses):
         combine([guesses(3, 8), guesses(3, 9)])
     with pytest.raises(RunError, match="no predictions to combine"):
         combine([guesses(3, 8)], [0])
+
+
+def of(rows: list[list[float]], labels: list[int]) -> Predictions:
+    names = tuple(map(str, range(len(rows))))
+    return Predictions(np.array(rows, np.float32), np.array(labels), names)
+
+
+def test_the_mean_is_exact_where_float32_is():
+    one, two = of([[1, 0], [0.5, 0.5]], [0, 1]), of([[0.5, 0.5], [0, 1]], [0, 1])
+    mean = combine([one, two])
+    np.testing.assert_array_equal(mean.probabilities, np.float32([[0.75, 0.25], [0.25, 0.75]]))
+    assert mean.names == one.names
+    np.testing.assert_array_equal(combine([one]).probabilities, one.probabilities)
+
+
+def test_it_says_which_differ():
+    one = of([[1, 0], [0.5, 0.5]], [0, 1])
+    others = {
+        "1 and 3 .* the labels of row 1 differ \\(1 and 0\\)": of([[1, 0], [1, 0]], [0, 0]),
+        "1 and 3 .* 2 classes against 3": of([[1, 0, 0]], [0]),
+        "1 and 3 .* 2 images against 1": of([[1, 0]], [0]),
+        "names of row 1 differ \\('1' and 'x'\\)": Predictions(
+            one.probabilities, one.labels, ("0", "x")
+        ),
+    }
+    for says, other in others.items():
+        with pytest.raises(RunError, match=says):
+            combine([one, one, other])
+    with pytest.raises(RunError, match="no predictions"):
+        combine([])

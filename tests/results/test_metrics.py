@@ -11,7 +11,6 @@ from sklearn import metrics as sk
 
 from lilliput.errors import RunError
 from lilliput.results.metrics import (
-    average,
     calibration_error,
     confusion_matrix,
     evaluate,
@@ -109,28 +108,3 @@ def test_unlabelled_or_mismatched_predictions_are_refused():
         evaluate(said([[0.5, 0.5]], [-1]), [("a", ""), ("b", "")])
     with pytest.raises(RunError, match="3 classes, but 1 are named"):
         evaluate(SMALL, [("a", "ant")])
-
-
-def test_average_is_the_mean_of_the_probabilities():
-    one, two = said([[1, 0], [0.5, 0.5]], [0, 1]), said([[0.5, 0.5], [0, 1]], [0, 1])
-    mean = average([one, two])
-    np.testing.assert_array_equal(mean.probabilities, np.float32([[0.75, 0.25], [0.25, 0.75]]))
-    assert mean.names == one.names
-    np.testing.assert_array_equal(average([one]).probabilities, one.probabilities)
-
-
-def test_average_says_which_differ():
-    one = said([[1, 0], [0.5, 0.5]], [0, 1])
-    others = {
-        "1 and 3 .* the labels of row 1 differ \\(1 and 0\\)": said([[1, 0], [1, 0]], [0, 0]),
-        "1 and 3 .* 2 classes against 3": said([[1, 0, 0]], [0]),
-        "1 and 3 .* 2 images against 1": said([[1, 0]], [0]),
-        "names of row 1 differ \\('1' and 'x'\\)": Predictions(
-            one.probabilities, one.labels, ("0", "x")
-        ),
-    }
-    for says, other in others.items():
-        with pytest.raises(RunError, match=says):
-            average([one, one, other])
-    with pytest.raises(RunError, match="no predictions"):
-        average([])

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from lilliput.recipe import load_recipe
+from lilliput.search.settings import StudySettings
 from lilliput.search.space import read_space
-from lilliput.search.study import StudySettings, run_study
+from lilliput.search.study import run_study
 from lilliput.search.trial import Proposal, Report, Result
 
 SPACE = {

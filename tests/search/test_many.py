@@ -26,7 +26,8 @@ from pathlib import Path
 warnings.simplefilter("error")
 from lilliput.recipe import load_recipe
 from lilliput.search.space import load_space
-from lilliput.search.study import Ended, StudySettings, run_study
+from lilliput.search.settings import StudySettings
+from lilliput.search.study import Ended, run_study
 from lilliput.search.trial import Report, Result
 
 folder, storage, workers, trials = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])

@@ -11,9 +11,10 @@ import pytest
 from lilliput.errors import MissingExtraError, RunError, StorageError, TrainingError, UsageError
 from lilliput.recipe import load_recipe
 from lilliput.results.study import Study
+from lilliput.search.settings import StudySettings
 from lilliput.search.space import read_space
 from lilliput.search.storage import open_storage, shown
-from lilliput.search.study import Ended, Started, StudySettings, run_study
+from lilliput.search.study import Ended, Started, run_study
 from lilliput.search.trial import Proposal, Report, Result
 
 Search = Callable[..., list[object]]

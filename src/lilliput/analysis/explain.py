@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lilliput.analysis.verdict import main_located, require_trained_on, telling_examples
+from lilliput.analysis.located import main_located, require_trained_on, telling_examples
 from lilliput.data.pack import Pack
 from lilliput.errors import RunError, UsageError
 from lilliput.results.run import Run

@@ -24,12 +24,16 @@ _LETTERS = 13
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A picture uint8[h,w,3]; ``is_right`` marks it right or wrong, None not at all; ``remark`` stands below all."""
+    """A picture uint8[h,w,3]; ``is_right`` marks it right or wrong, None not at all; ``remark`` stands below all.
+
+    ``box`` frames a part of it: left, top, right and bottom edge in pixels.
+    """
 
     image: NDArray[np.uint8]
     caption: str = ""
     is_right: bool | None = None
     remark: str = ""
+    box: tuple[int, int, int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -81,12 +85,24 @@ def _draw_photo(axes: Axes, left: float, top: float, photo: Photo) -> None:
     colour = INK if photo.is_right is None else GOOD if photo.is_right else BAD
     edge = GRID if photo.is_right is None else colour
     axes.add_patch(Rectangle((left, top), _TILE, _TILE, fill=False, edgecolor=edge, linewidth=1.2))
+    if photo.box is not None:
+        _draw_box(axes, left, top, photo)
     if photo.is_right is not None:
         _draw_mark(axes, right - 0.075, top + 0.075, photo.is_right)
     for line, text, ink in ((0, photo.caption, colour), (1, photo.remark, MUTED)):
         place = ((left + right) / 2, bottom + 0.115 + 0.115 * line)
         words = short_name(text, _LETTERS)
         axes.text(*place, words, fontsize=6.5, ha="center", va="baseline", color=ink)
+
+
+def _draw_box(axes: Axes, left: float, top: float, photo: Photo) -> None:
+    height, width = photo.image.shape[:2]
+    x0, y0, x1, y1 = photo.box or (0, 0, width, height)
+    corner = (left + _TILE * x0 / width, top + _TILE * y0 / height)
+    size = (_TILE * (x1 - x0) / width, _TILE * (y1 - y0) / height)
+    # Dark below light, so that it is seen on any picture.
+    for colour, thickness in ((INK, 1.6), ("white", 0.7)):
+        axes.add_patch(Rectangle(corner, *size, fill=False, edgecolor=colour, linewidth=thickness))
 
 
 def _draw_mark(axes: Axes, x: float, y: float, is_right: bool) -> None:

@@ -29,7 +29,7 @@ def audit(
     data
         The pack or source they were trained on.
     to
-        The folder for audit.html, audit.json, images.csv and drop.txt; what an audit left there is replaced.
+        The folder for audit.html, causes.png, audit.json, images.csv and drop.txt; what an audit left is replaced.
     split
         val, train, or all.
     drop_share

@@ -51,9 +51,10 @@ def ensemble(
     from lilliput import api
     from lilliput.analysis.ensemble import check_request
     from lilliput.analysis.figures import save_figures
+    from lilliput.predicting import as_run
 
     check_request(method, members)
-    opened = [api.opened_run(run) for run in runs]
+    opened = [as_run(run) for run in runs]
     if len(opened) > 1:
         note(f"judging {len(runs)} runs, {2 ** len(runs) - 1:,} ensembles of them, on {split} ...")
     made = api.ensemble(opened, to=to, split=split, method=method, members=members)

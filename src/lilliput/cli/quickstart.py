@@ -34,7 +34,8 @@ def quickstart(
         Where everything goes; the next free of quickstart, quickstart-2 ... if it is taken.
     """
     from lilliput.analysis.report import write_report
-    from lilliput.results.metrics import average, evaluate
+    from lilliput.results.combine import combine
+    from lilliput.results.metrics import evaluate
 
     started = time.monotonic()
     folder = _free(to)
@@ -51,7 +52,7 @@ def quickstart(
     verdicts = {
         run.name: evaluate(p, run.classes) for run, p in zip(runs, predictions, strict=True)
     }
-    verdicts["their average"] = evaluate(average(predictions), runs[0].classes)
+    verdicts["their average"] = evaluate(combine(predictions), runs[0].classes)
     save_all_figures(folder)
     page = write_report(folder)
     seconds = time.monotonic() - started

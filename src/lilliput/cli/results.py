@@ -45,12 +45,13 @@ def evaluate(
         Views of every image whose probabilities are averaged, such as `--views plain flip`.
     """
     from lilliput import api
+    from lilliput.predicting import is_of
     from lilliput.results.open import open_classifier
 
     opened = open_classifier(run)
     pack = open_pack(data) if data else None
     verdict = api.evaluate(opened, split=split, data=pack, views=views)
-    if pack and views is None and api.is_of(opened, pack):
+    if pack and views is None and is_of(opened, pack):
         save_figures_of(opened, pack)
     answer(
         describe(verdict, title=f"{opened.name} on {split}" + (f" of {data}" if data else "")),

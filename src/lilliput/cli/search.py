@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lilliput.cli.console import Json, answer, bold, duration, is_terminal, note, percent, table
 from lilliput.cli.data import open_pack
 from lilliput.cli.signals import StopRequest, stop_requests
-from lilliput.errors import Interrupted, UsageError
+from lilliput.errors import Interrupted
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
     from lilliput.data.pack import Pack
     from lilliput.recipe import Recipe
     from lilliput.results.study import Study, Trial
+    from lilliput.search.settings import StudySettings
     from lilliput.search.space import Space
-    from lilliput.search.study import Ended, Started, StudySettings
-
-STUDIES = Path("studies")
-DEFAULT_HOLDOUT = 0.1
+    from lilliput.search.study import Ended, Started
 
 
 def search(
@@ -82,32 +80,25 @@ def search(
         auto, cpu, cuda, cuda:1, mps.
     """
     from lilliput.recipe import load_recipe
+    from lilliput.search.settings import Wishes, choose_settings
     from lilliput.search.space import load_space
 
     loaded, varied = load_recipe(recipe, overrides), load_space(space)
-    folds, held = _judged_on(folds, holdout)
-    name = loaded.name if study is None else study
-    folder = to or _default_folder(name, study)
-    if sampler == "grid" and trials is None:
-        trials = len(varied.grid())
-    if trials is None or trials < 1 or best < 1:
-        raise UsageError("a search needs --trials and --best of 1 at least", "--trials 20")
+    wishes: Wishes = {
+        "trials": trials,
+        "folds": folds,
+        "holdout": holdout,
+        "storage": storage,
+        "study": study,
+        "sampler": sampler,
+        "pruner": pruner,
+        "best": best,
+        "to": to,
+    }
+    settings = choose_settings(varied, loaded.name, wishes)
     pack = open_pack(data)
-    _check(varied, loaded, pack)
-    from lilliput.search.study import StudySettings, check_settings
-
-    settings = StudySettings(
-        name=name,
-        folder=folder,
-        trials=trials,
-        folds=folds,
-        holdout=held,
-        sampler=sampler,
-        pruner=pruner,
-        storage=storage or "",
-        best=best,
-    )
-    check_settings(settings, varied)
+    # Every corner of the space, before PyTorch is loaded.
+    varied.check(loaded, pack.image_size, loaded.data.classes or len(pack.classes))
     if stop := _watch(settings, loaded, varied, pack, device):
         error = Interrupted("the trial at hand is back in the queue", "to go on: the same command")
         error.exit_code = stop.exit_code
@@ -115,46 +106,13 @@ def search(
     _answer(settings.folder, as_json=json)
 
 
-def _default_folder(name: str, asked: str | None) -> Path:
-    """Where a study of this name belongs. Raises: UsageError when the user's is no folder's name."""
-    from lilliput.search.design import folder_name
-
-    plain = folder_name(name)
-    if asked is not None and asked != plain:
-        raise UsageError(
-            f"--study {asked!r} is no name for a folder",
-            f"--study {plain}, or name its folder as well: --to DIR",
-        )
-    return STUDIES / plain
-
-
-def _judged_on(folds: int, holdout: float | None) -> tuple[int, float]:
-    if folds and holdout is not None:
-        raise UsageError("--folds and --holdout are two ways to judge", "give one of them")
-    if folds == 1 or folds < 0:
-        raise UsageError(f"--folds {folds}: 2 folds at least", "or --holdout 0.1")
-    if holdout is not None and not 0 < holdout < 1:
-        raise UsageError(f"--holdout {holdout}: a share between 0 and 1", "--holdout 0.1")
-    return folds, 0.0 if folds else (holdout or DEFAULT_HOLDOUT)
-
-
-def _check(space: Space, recipe: Recipe, pack: Pack) -> None:
-    """Every corner of the space, and that the data can be held out as asked, before PyTorch is loaded."""
-    height, width = pack.image_size
-    space.check(recipe, (height, width), recipe.data.classes or len(pack.classes))
-
-
 def _watch(
     settings: StudySettings, recipe: Recipe, space: Space, pack: Pack, device: str
 ) -> StopRequest:
-    from lilliput.data.selection import drop_digest
-    from lilliput.search.folds import Folds  # last: PyTorch takes seconds to load
-    from lilliput.search.study import run_study
+    from lilliput.search.folds import search_steps  # last: PyTorch takes seconds to load
 
     note(f"searching {space.name} for {recipe.name} in {settings.folder}: {settings.trials} trials")
-    judge = Folds(pack, settings.folds, settings.holdout, device)
-    data = " ".join(filter(None, [pack.fingerprint, drop_digest(recipe.data)]))
-    events = run_study(settings, recipe, space, judge, data)
+    events = search_steps(settings, recipe, space, pack, device)
     return watch_study(events, settings.trials, max(settings.folds, 1))
 
 

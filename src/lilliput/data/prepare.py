@@ -71,16 +71,18 @@ def prepare(
 
 
 def open_data(
-    data: str | Path,
+    data: str | Path | Pack,
     *,
     size: int = 64,
     skip_broken: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> Pack:
-    """A pack from whatever the user names: a pack, or a source that is then prepared in the default place.
+    """A pack from whatever the user has: a pack, or a source that is then prepared in the default place.
 
     Raises: as :func:`prepare` and ``Pack.open``.
     """
+    if isinstance(data, Pack):
+        return data
     if is_pack(data):
         return Pack.open(data)
     return prepare(data, size=size, skip_broken=skip_broken, progress=progress)

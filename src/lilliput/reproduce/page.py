@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from lilliput.analysis.audit import CAUSES_FILE
 from lilliput.analysis.figures import FIGURES
 from lilliput.analysis.figures.ablation import ablation_numbers, draw_ablation
+from lilliput.analysis.figures.curves import PAPER_ACCURACY
+from lilliput.analysis.figures.search import STUDY_FIGURES
 from lilliput.analysis.report.blocks import (
     Block,
     Cell,
@@ -23,11 +27,10 @@ from lilliput.analysis.report.blocks import (
     Table,
     Verdict,
 )
-from lilliput.analysis.report.drawing import as_chart
+from lilliput.analysis.report.drawing import as_chart, title_of
 from lilliput.analysis.report.page import render
 from lilliput.analysis.report.pictures import Album
 from lilliput.analysis.style import figure_style
-from lilliput.analysis.verdict import Predicted
 from lilliput.notation import ZOO
 from lilliput.reproduce.conclusion import JUDGED, Conclusion, facts, markdown, seconds_of
 from lilliput.reproduce.evidence import (
@@ -42,10 +45,10 @@ from lilliput.reproduce.evidence import (
 from lilliput.reproduce.steps import NETWORKS, STEPS
 from lilliput.reproduce.work import Work
 from lilliput.results.atomic import write_bytes, write_text
+from lilliput.results.folder import Predicted
 from lilliput.results.run import Run
 
 _CLASSES = 200
-_PAPER_SHARE = {"m1": "23.8 %", "m2": "28.6 %", "m3": "34.2 %", "m4": "39.3 %"}
 _MARKS = {MET: "\N{CHECK MARK} ", BEATEN: "\N{CHECK MARK} ", MISSED: "\N{MULTIPLICATION X} "}
 
 
@@ -85,7 +88,7 @@ def _sections(conclusion: Conclusion) -> Iterator[Section]:
     evidence, album = conclusion.evidence, Album()
     m4 = evidence.network("m4")
     parts: dict[str, tuple[str, list[Block | None]]] = {
-        "12": ("1, 2  The data set", [_picture(album, m4, "hardest")]),
+        "12": ("1, 2  The data set", [_causes(album, evidence), _picture(album, m4, "hardest")]),
         "34": (
             "3, 4  The networks",
             [_table_1(evidence), _ablation(evidence, "nonlinearity")],
@@ -101,7 +104,7 @@ def _sections(conclusion: Conclusion) -> Iterator[Section]:
                 ),
             ],
         ),
-        "6": ("6  Ensembles", [_chart(evidence.ensemble, "subsets")]),
+        "6": ("6  Ensembles", [*_search(evidence), _chart(evidence.ensemble, "subsets")]),
         "7": (
             "7  Ideas",
             [
@@ -151,6 +154,14 @@ def _chart(result: Predicted | None, name: str, of: str = "") -> Block | None:
     return _drawn(lambda: FIGURES[name](result), f"{name}, {of or result.name}")
 
 
+def _search(evidence: Evidence) -> Iterator[Block | None]:
+    """How the search for the ensemble's models went."""
+    study = evidence.study
+    if study is not None:
+        for name, make in STUDY_FIGURES.items():
+            yield _drawn(partial(make, study), f"{title_of(name)}, search over M3")
+
+
 def _ablation(evidence: Evidence, step: str) -> Block | None:
     ablation = evidence.ablation(step)
     numbers = ablation_numbers(ablation) if ablation else None
@@ -167,6 +178,13 @@ def _drawn(draw: Callable[[], Figure | None], title: str) -> Block | None:
 def _picture(album: Album, run: Run | None, name: str) -> Block | None:
     path = run.figures_path / f"{name}.png" if run else None
     return album.take(path, name.replace("-", " ")) if path and path.is_file() else None
+
+
+def _causes(album: Album, evidence: Evidence) -> Block | None:
+    """Fig. 1: images of each cause, as the audit suggests them."""
+    place = evidence.place("audit")
+    path = place / CAUSES_FILE if place else None
+    return album.take(path, "images of each cause") if path and path.is_file() else None
 
 
 def _claims(conclusion: Conclusion, digits: str) -> Table:
@@ -210,7 +228,7 @@ def _table_1(evidence: Evidence) -> Table:
             [
                 Cell(name.upper()),
                 Cell(ZOO[name].notation),
-                Cell(_PAPER_SHARE[name]),
+                Cell(share(PAPER_ACCURACY[name])),
                 Cell(_with_chance(evidence, name, share(found.top1)) if found else ""),
                 Cell(between(found.interval) if found else ""),
                 Cell(evidence.budget(name).words),

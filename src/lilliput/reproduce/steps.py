@@ -16,9 +16,10 @@ from lilliput.analysis.audit import examine, write_audit
 from lilliput.analysis.ensemble import make_ensemble, study_ensemble
 from lilliput.analysis.figures import save_figures, save_pictures
 from lilliput.analysis.seeds import ensemble_of_seeds
-from lilliput.api import predictions_of, submit
+from lilliput.api import submit
 from lilliput.experiment import Runtime
 from lilliput.experiment import Step as TrainingStep
+from lilliput.predicting import predictions_of
 from lilliput.recipe import Recipe, load_recipe
 from lilliput.reproduce.work import Work
 from lilliput.results.ablation import Ablation
@@ -31,8 +32,9 @@ from lilliput.results.study import Study
 from lilliput.search.ablation import Training, ablation_steps, train_once
 from lilliput.search.design import Design, Variant, load_design
 from lilliput.search.folds import Folds
+from lilliput.search.settings import StudySettings
 from lilliput.search.space import load_space
-from lilliput.search.study import Ended, Started, StudySettings, run_study
+from lilliput.search.study import Ended, Started, run_study
 
 Events = Generator[Any]
 NETWORKS = ("m1", "m2", "m3", "m4")

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from lilliput.errors import RunError
 from lilliput.results.atomic import write_text
+from lilliput.results.folder import ResultFolder
 from lilliput.results.run import Run
 
 FILE = "ablation.json"
@@ -67,13 +68,12 @@ class Value:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ablation:
+class Ablation(ResultFolder):
     """An ablation folder, read once.
 
     ``base`` is the recipe all values start from, as nested tables; ``split`` where the accuracies were measured.
     """
 
-    path: Path
     name: str
     claim: str
     recipe: str
@@ -141,11 +141,6 @@ class Ablation:
         from lilliput.results.notebook import ablation_html
 
         return ablation_html(self)
-
-    @property
-    def figures_path(self) -> Path:
-        """The folder ``figures``."""
-        return self.path / "figures"
 
 
 def spread(values: Sequence[float]) -> Spread:

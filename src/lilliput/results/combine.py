@@ -45,13 +45,18 @@ def combine(
     first = chosen[0][0]
     for place, (other, _) in enumerate(chosen[1:], start=2):
         if problem := first_difference(first, other):
-            raise RunError(f"predictions 1 and {place} cannot be combined: {problem}")
+            raise RunError(
+                f"predictions 1 and {place} cannot be combined: {problem}",
+                "combine predictions of the same split of the same data",
+            )
     rule = METHODS[method]
-    whole = sum(weight for _, weight in chosen)
+    # By the largest weight: members that all count alike are added exactly, so that equal classes stay equal.
+    largest = max(weight for _, weight in chosen)
+    whole = sum(weight / largest for _, weight in chosen)
     total = np.zeros(first.probabilities.shape)
     for one, weight in chosen:
-        total += (weight / whole) * rule.score(one.probabilities)
-    return Predictions(rule.finish(total).astype(np.float32), first.labels, first.names)
+        total += weight / largest * rule.score(one.probabilities)
+    return Predictions(rule.finish(total / whole).astype(np.float32), first.labels, first.names)
 
 
 def first_difference(one: Predictions, other: Predictions) -> str:

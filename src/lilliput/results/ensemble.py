@@ -21,8 +21,9 @@ from typing import Any, NamedTuple
 from lilliput.errors import RunError
 from lilliput.results.atomic import atomic_folder, storage_errors, sync
 from lilliput.results.combine import METHODS
+from lilliput.results.folder import ClassName, Predicted
 from lilliput.results.predictions import Predictions
-from lilliput.results.run import ClassName, Run
+from lilliput.results.run import Run
 
 ENSEMBLE_FILE = "ensemble.json"
 _FORMAT = 1
@@ -37,10 +38,8 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Ensemble:
+class Ensemble(Predicted):
     """An ensemble folder. Whatever is damaged raises a RunError that names the file."""
-
-    path: Path
 
     @classmethod
     def open(cls, folder: Path) -> Ensemble:
@@ -154,22 +153,13 @@ class Ensemble:
                 f"{self.path / ENSEMBLE_FILE} is damaged: it names no classes"
             ) from error
 
-    @property
-    def splits_predicted(self) -> tuple[str, ...]:
-        """The splits whose predictions are stored, sorted."""
-        return tuple(sorted(file.stem for file in (self.path / "predictions").glob("*.npz")))
-
     def predictions(self, split: str) -> Predictions:
         """The ensemble's stored predictions of ``split``. Raises: RunError when there are none or they are damaged.
 
         Where members or weights were chosen on halves of ``split`` itself, each half is predicted by what the other
         one chose, so that no number drawn from them is flattered by the choice.
         """
-        return Predictions.load(self.path / "predictions" / f"{split}.npz")
-
-    def save_predictions(self, split: str, predictions: Predictions) -> None:
-        """Store, or replace, the predictions of ``split``. Raises: StorageError."""
-        predictions.save(self.path / "predictions" / f"{split}.npz")
+        return super().predictions(split)
 
     @property
     def subsets_path(self) -> Path:
@@ -180,16 +170,6 @@ class Ensemble:
         from lilliput.results.notebook import ensemble_html
 
         return ensemble_html(self)
-
-    @property
-    def figures_path(self) -> Path:
-        """The folder ``figures``."""
-        return self.path / "figures"
-
-    @property
-    def report_path(self) -> Path:
-        """``report.html``."""
-        return self.path / "report.html"
 
     def _listed(self) -> list[tuple[str, float]]:
         try:

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.errors import RunError
-from lilliput.results.combine import first_difference
 from lilliput.results.predictions import UNLABELLED, Predictions
 
 Interval = tuple[float, float]
@@ -125,29 +124,6 @@ def calibration_error(predictions: Predictions, bins: int = 15) -> float:
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     surplus = np.bincount(place, weights=right - confidence, minlength=bins)
     return float(np.abs(surplus).sum() / len(known))
-
-
-def average(predictions: Sequence[Predictions]) -> Predictions:
-    """The mean of the probabilities of several networks on the same images.
-
-    Paper: §6.1, p(y) = 1/k * sum of p_j(y).
-
-    Raises: RunError saying which of them differ, and where, when they are not of the same images.
-    """
-    if not predictions:
-        raise RunError("there are no predictions to average", "name at least one run")
-    first = predictions[0]
-    for place, other in enumerate(predictions[1:], start=2):
-        problem = first_difference(first, other)
-        if problem:
-            raise RunError(
-                f"predictions 1 and {place} cannot be averaged: {problem}",
-                "average predictions of the same split of the same data",
-            )
-    total = np.zeros(first.probabilities.shape, np.float64)
-    for one in predictions:
-        total += one.probabilities
-    return Predictions((total / len(predictions)).astype(np.float32), first.labels, first.names)
 
 
 def _labelled(predictions: Predictions) -> Predictions:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from lilliput.errors import LilliputError
-from lilliput.results.metrics import Evaluation, Interval, evaluate
+from lilliput.results.folder import main_evaluation
+from lilliput.results.metrics import Interval
 
 if TYPE_CHECKING:
     from lilliput.results.ablation import Ablation
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from lilliput.results.run import Run
     from lilliput.results.study import Study
 
-_PREFERENCE = ("val", "heldout")
 _MOST_ROWS = 12
 _WIDTH, _HEIGHT, _EDGE = 220, 56, 4
 
@@ -134,21 +134,12 @@ def _ablation_parts(ablation: Ablation) -> list[str]:
 
 
 def _judged(result: Run | Ensemble) -> str:
-    found = _main_evaluation(result)
+    found = main_evaluation(result)
     if found is None:
         return "<div>not evaluated yet</div>"
     split, evaluation = found
     share = _share(evaluation.top1, evaluation.interval)
     return f"<div>top-1 <b>{share}</b> of {evaluation.n:,} images of {escape(split)}</div>"
-
-
-def _main_evaluation(result: Run | Ensemble) -> tuple[str, Evaluation] | None:
-    stored = result.splits_predicted
-    for split in sorted(stored, key=lambda one: (one not in _PREFERENCE, one != "val", one)):
-        predictions = result.predictions(split)
-        if predictions.is_labelled:
-            return split, evaluate(predictions, result.classes)
-    return None
 
 
 def _share(share: float | None, interval: Interval | None) -> str:

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,28 +30,19 @@ from safetensors import SafetensorError, safe_open
 
 from lilliput.errors import RunError
 from lilliput.results.atomic import folder_name, storage_errors, write_text
+from lilliput.results.folder import ClassName, Predicted
 from lilliput.results.history import Epoch, read_history, write_history
 from lilliput.results.learning import Learning, read_learning, write_learning
-from lilliput.results.predictions import Predictions
 
 _RECIPE, _ENVIRONMENT = "recipe.toml", "environment.json"
 
 
-class ClassName(NamedTuple):
-    """One class: ``id`` is its folder in the source (n02123045), ``name`` is for people (tabby cat)."""
-
-    id: str
-    name: str
-
-
 @dataclass(frozen=True)
-class Run:
+class Run(Predicted):
     """A run folder. Every property reads the file behind it anew, so a run in progress can be watched.
 
     Whatever is damaged raises a RunError that names the file.
     """
-
-    path: Path
 
     @classmethod
     def create(
@@ -160,16 +151,6 @@ class Run:
         return run_html(self)
 
     @property
-    def figures_path(self) -> Path:
-        """The folder ``figures``."""
-        return self.path / "figures"
-
-    @property
-    def report_path(self) -> Path:
-        """``report.html``."""
-        return self.path / "report.html"
-
-    @property
     def recipe(self) -> dict[str, Any]:
         """The parsed recipe."""
         try:
@@ -239,19 +220,6 @@ class Run:
         ):
             file.write(line.rstrip("\n") + "\n")
 
-    @property
-    def splits_predicted(self) -> tuple[str, ...]:
-        """The splits whose predictions are stored, sorted."""
-        return tuple(sorted(file.stem for file in (self.path / "predictions").glob("*.npz")))
-
-    def predictions(self, split: str) -> Predictions:
-        """The stored predictions of ``split``. Raises: RunError when there are none or they are damaged."""
-        return Predictions.load(self._predictions_path(split))
-
-    def save_predictions(self, split: str, predictions: Predictions) -> None:
-        """Store, or replace, the predictions of ``split``. Raises: StorageError."""
-        predictions.save(self._predictions_path(split))
-
     def weights(self) -> dict[str, NDArray[np.generic]]:
         """The network's tensors by name. Raises: RunError when they are missing or damaged."""
         with _open_weights(self.weights_path) as file:
@@ -272,9 +240,6 @@ class Run:
             return bool(self.weights_metadata())
         except RunError:
             return False
-
-    def _predictions_path(self, split: str) -> Path:
-        return self.path / "predictions" / f"{split}.npz"
 
 
 def refuse_occupied(folder: Path) -> None:

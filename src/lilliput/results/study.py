@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lilliput.errors import RunError
+from lilliput.results.folder import ResultFolder
 from lilliput.results.metrics import wilson_interval
 from lilliput.results.predictions import Predictions
 
@@ -56,10 +57,9 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(ResultFolder):
     """A study folder, as it was when it was opened; a search that is still going on writes it anew after each trial."""
 
-    path: Path
     facts: Mapping[str, Any]
     trials: tuple[Trial, ...]
 
@@ -126,16 +126,6 @@ class Study:
         from lilliput.results.notebook import study_html
 
         return study_html(self)
-
-    @property
-    def figures_path(self) -> Path:
-        """The folder ``figures``."""
-        return self.path / "figures"
-
-    @property
-    def report_path(self) -> Path:
-        """``report.html``."""
-        return self.path / "report.html"
 
     def predictions(self, trial: Trial) -> Predictions:
         """What a complete trial said to the images held out, over all folds. Raises: RunError when it is not here."""

@@ -15,12 +15,15 @@ from typing import Any
 import numpy as np
 
 from lilliput.data.pack import Pack
+from lilliput.data.selection import drop_digest
 from lilliput.experiment import Runtime, run_steps
 from lilliput.recipe import Recipe
 from lilliput.results.history import Epoch
 from lilliput.results.predictions import Predictions
 from lilliput.results.run import Run
-from lilliput.search.space import with_values
+from lilliput.search.settings import StudySettings
+from lilliput.search.space import Space, with_values
+from lilliput.search.study import run_study
 from lilliput.search.timing import Timings
 from lilliput.search.trial import Proposal, Report, Result
 
@@ -82,6 +85,19 @@ class Folds:
                 if isinstance(event, Runtime):
                     self._timings.keep(recipe, event.to_json())
                 yield event
+
+
+def search_steps(
+    settings: StudySettings, recipe: Recipe, space: Space, pack: Pack, device: str = "auto"
+) -> Generator[object]:
+    """Work on a study of real trainings on ``pack``; see :func:`run_study`.
+
+    Raises: UsageError for corners of the space that no network can have; LilliputError of every kind.
+    """
+    space.check(recipe, pack.image_size, recipe.data.classes or len(pack.classes))
+    judge = Folds(pack, settings.folds, settings.holdout, device)
+    data = " ".join(filter(None, [pack.fingerprint, drop_digest(recipe.data)]))
+    return run_study(settings, recipe, space, judge, data)
 
 
 def out_of_fold(parts: Sequence[Predictions], order: Sequence[str]) -> Predictions:

@@ -19,7 +19,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
-from lilliput.errors import RunError, TrainingError, UsageError, did_you_mean
+from lilliput.errors import RunError, TrainingError, UsageError
 from lilliput.recipe import Recipe, differences
 from lilliput.results.study import FILE, Study
 from lilliput.search.ledger import (
@@ -34,7 +34,8 @@ from lilliput.search.ledger import (
     root_of,
 )
 from lilliput.search.record import Recorder
-from lilliput.search.samplers import PRUNERS, SAMPLERS, pruner_for, sampler_for, suggest
+from lilliput.search.samplers import pruner_for, sampler_for, suggest
+from lilliput.search.settings import StudySettings, check_settings
 from lilliput.search.space import Scalar, Space, with_values
 from lilliput.search.storage import open_storage, shown
 from lilliput.search.trial import Heartbeat, Objective, Proposal, Report, Result
@@ -43,27 +44,6 @@ _TAKEN = (
     UpdateFinishedTrialError,
     ValueError,
 )  # what telling a trial raises that somebody else has ended
-
-
-@dataclass(frozen=True, kw_only=True)
-class StudySettings:
-    """How a study is run. ``storage`` is the address of a database; empty means a journal file in ``folder``.
-
-    A worker that has given no sign for ``stale_seconds`` is taken for dead, and its trial begun again.
-    """
-
-    name: str
-    folder: Path
-    trials: int
-    folds: int = 0
-    holdout: float = 0.0
-    sampler: str = "tpe"
-    pruner: str = "none"
-    storage: str = ""
-    best: int = 5
-    heartbeat_seconds: float = 10.0
-    stale_seconds: float = 90.0
-    poll_seconds: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -116,23 +96,6 @@ def run_study(
     recorder.write(settings.trials)
     yield from worker.work()
     recorder.write(settings.trials, with_importance=True)
-
-
-def check_settings(settings: StudySettings, space: Space) -> None:
-    """Raises: UsageError for what no study can be."""
-    if settings.trials < 1:
-        raise UsageError("a search needs --trials, 1 at least")
-    for option, value, known in (
-        ("--sampler", settings.sampler, SAMPLERS),
-        ("--pruner", settings.pruner, PRUNERS),
-    ):
-        if value not in known:
-            raise UsageError(f"there is no {option} {value}", did_you_mean(value, known))
-    if settings.sampler == "grid" and settings.trials > (points := len(space.grid())):
-        raise UsageError(
-            f"the grid of {space.name} has {points} points, not {settings.trials}",
-            f"--trials {points} searches all of it",
-        )
 
 
 @dataclass

@@ -16,7 +16,10 @@ import pytest
 from lilliput.analysis.audit import examine, facts_of, write_audit
 from lilliput.analysis.audit.droplist import choose_to_drop, write_out
 from lilliput.analysis.audit.evidence import Evidence, collect
+from lilliput.analysis.audit.gallery import draw_causes
 from lilliput.analysis.audit.labels import suspected_labels
+from lilliput.analysis.audit.suspicions import CAUSES
+from lilliput.analysis.photos import COLUMNS
 from lilliput.data.selection import select
 from lilliput.errors import RunError, UsageError
 from lilliput.recipe import DataRecipe
@@ -50,7 +53,7 @@ def test_one_run_gives_a_page_and_an_empty_list_that_says_why(
 ) -> None:
     findings = examine([predicted_run()], pack)
     paths = write_audit(findings, tmp_path / "audit")
-    assert set(paths) == {"audit.json", "images.csv", "audit.html", "drop.txt"}
+    assert set(paths) == {"audit.json", "images.csv", "audit.html", "drop.txt", "causes.png"}
     text = paths["drop.txt"].read_text(encoding="utf-8")
     assert all(line.startswith("#") for line in text.splitlines())
     assert "data.folds" in text
@@ -59,6 +62,26 @@ def test_one_run_gives_a_page_and_an_empty_list_that_says_why(
     assert facts["splits"]["val"]["images"] == len(pack["val"])
     assert facts["duplicate_counts"] == {"test-train": 1}
     assert facts["splits"]["val"]["hardest"][0]["disagreement"] is None
+
+
+def test_the_picture_of_the_causes_shows_the_hardest_of_each(pack, predicted_run, tmp_path) -> None:
+    findings = examine([predicted_run()], pack)
+    figure = draw_causes(findings)
+    assert figure is not None
+    (one,) = findings.splits
+    shown = [cause for cause, flags in one.causes.items() if flags.any()]
+    (axes,) = figure.axes
+    assert len(axes.images) == sum(min(COLUMNS, int(one.causes[c].sum())) for c in shown)
+    headings = [text.get_text() for text in axes.texts]
+    assert all(any(CAUSES[cause] in words for words in headings) for cause in shown)
+    first = next(place for place in one.evidence.hardest if one.causes[shown[0]][place])
+    wanted = pack["val"].images[one.evidence.rows[first]]
+    assert np.array_equal(axes.images[0].get_array(), wanted)
+
+    nothing = replace(one, causes={name: np.zeros(len(one.evidence), bool) for name in CAUSES})
+    (tmp_path / "causes.png").write_bytes(b"of an earlier audit")
+    assert "causes.png" not in write_audit(replace(findings, splits=(nothing,)), tmp_path)
+    assert not (tmp_path / "causes.png").exists()
 
 
 def test_folds_give_a_list_that_a_training_takes(pack, folds, tmp_path) -> None:

@@ -16,8 +16,8 @@ from lilliput.analysis.figures.classes import class_numbers, draw_classes
 from lilliput.analysis.figures.curves import curve_numbers, draw_accuracy
 from lilliput.analysis.figures.filters import contact_sheet, filter_numbers, smoothness_of
 from lilliput.analysis.style import figure_style
-from lilliput.analysis.verdict import main_evaluation
 from lilliput.errors import RunError
+from lilliput.results.folder import main_evaluation
 
 MANY = [(f"n{i:03d}", f"class {i}, also called {i}") for i in range(200)]
 OF_EVERY_RUN = ["loss", "accuracy", "filters", "classes", "confusion", "calibration"]

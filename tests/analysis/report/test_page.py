@@ -13,7 +13,8 @@ import pytest
 from lilliput.analysis.report import find_results, write_report
 from lilliput.analysis.style import percent
 from lilliput.errors import RunError
-from lilliput.results.metrics import average, evaluate
+from lilliput.results.combine import combine
+from lilliput.results.metrics import evaluate
 
 SCRIPT = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
 
@@ -44,7 +45,7 @@ def test_three_runs_and_their_average(read_page, make_run, tmp_path: Path):
     runs = [make_run(f"runs/m1-{i}", seed=i, epochs=3) for i in (1, 2, 10)]
     page = read_page(write_report(tmp_path))
     page.assert_offline_and_inert()
-    mean = evaluate(average([run.predictions("val") for run in runs]), runs[0].classes)
+    mean = evaluate(combine([run.predictions("val") for run in runs]), runs[0].classes)
     assert f"{100 * mean.top1:.1f} %" in page.words
     assert "labelled right by the average of 3 networks" in page.words
     assert page.words.index("m1-2") < page.words.index("m1-10")
@@ -61,7 +62,7 @@ def test_runs_of_different_images_are_not_averaged(read_page, make_run, tmp_path
     make_run("a", n=24)
     make_run("b", n=36)
     page = read_page(write_report(tmp_path))
-    assert "No average: predictions 1 and 2 cannot be averaged: 24 images against 36" in page.words
+    assert "No average: predictions 1 and 2 cannot be combined: 24 images against 36" in page.words
     make_run("c", classes=[("x", "x"), ("y", "y")])
     assert "No average: the runs know different classes" in read_page(write_report(tmp_path)).words
 

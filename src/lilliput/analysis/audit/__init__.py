@@ -1,7 +1,7 @@
 """The audit: which images are hard and why, which labels look wrong, which pictures are there twice. Paper: §1.2, §7.
 
 ``evidence`` ranks the images, ``suspicions`` suggests causes, ``labels`` and ``duplicates`` look for what their names
-say, ``droplist`` chooses what to leave out, ``findings`` puts all together, ``page`` shows it.
+say, ``droplist`` chooses what to leave out, ``findings`` puts all together, ``page`` and ``gallery`` show it.
 """
 
 from __future__ import annotations
@@ -14,16 +14,21 @@ from typing import Any
 
 from lilliput.analysis.audit.droplist import write_out
 from lilliput.analysis.audit.findings import Findings, examine, facts_of, image_table
+from lilliput.analysis.audit.gallery import draw_causes
 from lilliput.analysis.audit.page import render
+from lilliput.analysis.style import figure_style, to_png
 from lilliput.results.atomic import write_bytes
 
-__all__ = ["Findings", "examine", "facts_of", "write_audit"]
+__all__ = ["CAUSES_FILE", "Findings", "examine", "facts_of", "write_audit"]
+
+CAUSES_FILE = "causes.png"
+_PICTURE_DPI = 240  # photos are drawn finer than lines need
 
 
 def write_audit(findings: Findings, folder: Path) -> dict[str, Path]:
     """Write audit.json, images.csv, audit.html and drop.txt into ``folder``; what was there before is replaced.
 
-    Raises: StorageError.
+    So is causes.png, Fig. 1 of the paper, unless no cause is suggested for any image. Raises: StorageError.
     """
     train = findings.of("train")
     evidence = train.evidence if train else None
@@ -39,7 +44,18 @@ def write_audit(findings: Findings, folder: Path) -> dict[str, Path]:
         # A file name may hold bytes that are no text; they become question marks, but not where they are read again.
         errors = "surrogateescape" if name == "drop.txt" else "replace"
         write_bytes(paths[name], text.encode("utf-8", errors))
-    return paths
+    return paths | _write_picture(findings, folder / CAUSES_FILE)
+
+
+def _write_picture(findings: Findings, path: Path) -> dict[str, Path]:
+    with figure_style():
+        figure = draw_causes(findings)
+        picture = to_png(figure, _PICTURE_DPI) if figure else None
+    if picture is None:
+        path.unlink(missing_ok=True)
+        return {}
+    write_bytes(path, picture)
+    return {path.name: path}
 
 
 def _finite(value: Any) -> Any:

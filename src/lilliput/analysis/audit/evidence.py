@@ -27,9 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from lilliput.analysis.verdict import Predicted, locate
+from lilliput.analysis.located import locate
 from lilliput.data.pack import Pack
 from lilliput.errors import RunError
+from lilliput.results.folder import Predicted
 from lilliput.results.learning import Learning
 from lilliput.results.run import Run
 

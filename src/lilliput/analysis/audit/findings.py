@@ -31,9 +31,10 @@ from lilliput.analysis.audit.suspicions import (
     found_in,
     suspect,
 )
-from lilliput.analysis.verdict import Predicted, require_trained_on
+from lilliput.analysis.located import require_trained_on
 from lilliput.data.pack import Pack
 from lilliput.errors import MissingExtraError, RunError, UsageError
+from lilliput.results.folder import Predicted
 
 _LISTED = 200  # images in full in audit.json; images.csv has them all
 _FORMAT = 1

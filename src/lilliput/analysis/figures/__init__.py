@@ -37,9 +37,9 @@ from lilliput.analysis.figures.hardest import draw_hardest, hardest_numbers
 from lilliput.analysis.figures.saliency import draw_saliency, saliency_numbers
 from lilliput.analysis.figures.subsets import draw_subsets, subset_numbers
 from lilliput.analysis.style import figure_style, to_png
-from lilliput.analysis.verdict import Predicted
 from lilliput.data.pack import Pack
 from lilliput.results.atomic import write_bytes
+from lilliput.results.folder import Predicted
 from lilliput.results.run import Run
 
 Rows = Sequence[Sequence[object]]

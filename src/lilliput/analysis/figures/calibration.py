@@ -20,7 +20,7 @@ from lilliput.analysis.style import (
     new_axes,
     percent,
 )
-from lilliput.analysis.verdict import Predicted, main_predictions
+from lilliput.results.folder import Predicted, main_predictions
 from lilliput.results.metrics import Interval, wilson_interval
 from lilliput.results.predictions import UNLABELLED
 

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from lilliput.analysis.descriptors import describe, likeness, measure_boxes
 from lilliput.analysis.intervals import Estimate, rank_correlation
+from lilliput.analysis.located import main_located
 from lilliput.analysis.style import INK, MUTED, TRAIN, WIDTH_INCHES, new_axes
-from lilliput.analysis.verdict import Predicted, main_located
 from lilliput.data.pack import Pack
+from lilliput.results.folder import Predicted
 from lilliput.results.metrics import ClassAccuracy, evaluate
 
 Floats = NDArray[np.float64]

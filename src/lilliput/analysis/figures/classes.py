@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 
 from lilliput.analysis.style import BAD, GOOD, INK, MUTED, TRAIN, new_axes, percent, short_name
-from lilliput.analysis.verdict import Predicted, main_evaluation, main_predictions
+from lilliput.results.folder import Predicted, main_evaluation, main_predictions
 from lilliput.results.metrics import ClassAccuracy, Evaluation, confusion_matrix, evaluate
 
 _MOST_BARS, _EXTREMES = 30, 10

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
 from scipy.spatial.distance import squareform
 
+from lilliput.analysis.located import Located, main_located
 from lilliput.analysis.photos import COLUMNS, Photo, PhotoRow, draw_photos
 from lilliput.analysis.style import (
     BAND,
@@ -24,10 +25,9 @@ from lilliput.analysis.style import (
     short_name,
     spread,
 )
-from lilliput.analysis.verdict import Located, Predicted, main_located, main_predictions
 from lilliput.data.pack import Pack
+from lilliput.results.folder import ClassName, Predicted, main_predictions
 from lilliput.results.metrics import Interval, confusion_matrix, wilson_interval
-from lilliput.results.run import ClassName
 
 _NAMED, _MOST_PAIRS, _PICTURED_PAIRS = 30, 100, 5
 _GROUPS, _LEAST_IN_GROUP, _NAMED_GROUPS = 24, 4, 14

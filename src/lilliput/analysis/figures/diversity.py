@@ -19,9 +19,9 @@ from lilliput.analysis.style import (
     new_axes,
     short_name,
 )
-from lilliput.analysis.verdict import Predicted
 from lilliput.errors import RunError
 from lilliput.results.ensemble import Ensemble
+from lilliput.results.folder import Predicted
 
 _MOST_WRITTEN = 8  # more members than this leave no room for numbers in the cells
 _SHADES = LinearSegmentedColormap.from_list("lilliput", [(0.0, GRID), (1.0, TRAIN)])

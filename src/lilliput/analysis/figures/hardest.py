@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from lilliput.analysis.located import Located, main_located
 from lilliput.analysis.photos import COLUMNS, Photo, PhotoRow, draw_photos
-from lilliput.analysis.verdict import Located, Predicted, main_located
 from lilliput.data.pack import Pack
-from lilliput.results.run import ClassName
+from lilliput.results.folder import ClassName, Predicted
 
 _ROWS = 4
 

@@ -12,7 +12,7 @@ from lilliput.analysis.descriptors import box_masks
 from lilliput.analysis.intervals import Estimate, mean
 from lilliput.analysis.photos import COLUMNS, Photo, PhotoRow, draw_photos
 from lilliput.analysis.style import percent
-from lilliput.analysis.verdict import Predicted
+from lilliput.results.folder import Predicted
 from lilliput.results.saliency import Saliency
 
 _MOST_ROWS = 2  # of pictures; each has a row of maps below it

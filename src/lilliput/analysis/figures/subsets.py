@@ -21,9 +21,9 @@ from lilliput.analysis.style import (
     new_axes,
     percent,
 )
-from lilliput.analysis.verdict import Predicted
 from lilliput.errors import RunError
 from lilliput.results.ensemble import Ensemble
+from lilliput.results.folder import Predicted
 
 # What the mean of six variations of M3 reached on the challenge's server, whose test labels were never published.
 PAPER_ENSEMBLE, _PAPER_NETWORK, _PAPER_CLASSES = 0.398, "m3", 200

@@ -9,6 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from lilliput.analysis.audit import CAUSES_FILE
 from lilliput.analysis.report.blocks import (
     Block,
     Cell,
@@ -53,7 +54,7 @@ class Audit:
 
 
 def tell_audit(audit: Audit, place: Place) -> Chapter:
-    """The chapter of an audit, in words and numbers; its pictures are in its own page. Raises: RunError."""
+    """The chapter of an audit; most of its pictures are in its own page. Raises: RunError."""
     try:
         return Chapter(
             key=place.key,
@@ -61,7 +62,7 @@ def tell_audit(audit: Audit, place: Place) -> Chapter:
             name=audit.name,
             extent=f"{sum(one['images'] for one in audit.facts['splits'].values()):,} images",
             verdict=_verdict(audit),
-            sections=tuple(_sections(audit)),
+            sections=tuple(_sections(audit, place)),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunError(
@@ -84,14 +85,19 @@ def _verdict(audit: Audit) -> Verdict:
             ("near-duplicates", f"{len(facts['duplicates']):,}"),
             ("images on the list to drop", f"{facts['drop']['images']:,}"),
         ],
-        notes=[f"The pictures themselves are in audit.html, in {audit.path}."],
+        notes=[f"More pictures are in audit.html, in {audit.path}."],
     )
 
 
-def _sections(audit: Audit) -> Iterator[Section]:
+def _sections(audit: Audit, place: Place) -> Iterator[Section]:
     for split, one in audit.facts["splits"].items():
-        blocks: list[Block] = [_causes(one["causes"])]
+        blocks: list[Block] = [cause_table(one["causes"])]
         yield Section(title=f"Why images of {split} may be hard", blocks=blocks)
+    picture = audit.path / CAUSES_FILE
+    if picture.is_file():
+        blocks = [place.album.take(picture, f"Images of each cause, {audit.name}")]
+        yield Section(title="Images of each cause", blocks=blocks)
+    for split, one in audit.facts["splits"].items():
         if one["hardest"]:
             hardest = _images(one["hardest"])
             yield Section(title=f"The hardest images of {split}", blocks=[hardest])
@@ -105,7 +111,8 @@ def _sections(audit: Audit) -> Iterator[Section]:
         yield Section(title="Pictures that are there twice", blocks=[_duplicates(audit)])
 
 
-def _causes(causes: Mapping[str, Any]) -> Table:
+def cause_table(causes: Mapping[str, Any]) -> Table:
+    """How often each cause is suggested, of the ``causes`` of one split in audit.json."""
     rows = [
         [
             Cell(name),

@@ -25,9 +25,9 @@ from lilliput.analysis.report.drawing import Place, draw_sections
 from lilliput.analysis.report.run import class_table, pair_table
 from lilliput.analysis.report.words import between, images, judged, paper_words, points, table_of
 from lilliput.analysis.style import percent
-from lilliput.analysis.verdict import main_evaluation
 from lilliput.errors import RunError
 from lilliput.results.ensemble import Ensemble
+from lilliput.results.folder import main_evaluation
 from lilliput.results.metrics import Evaluation, evaluate
 
 _METHODS = {

@@ -17,7 +17,8 @@ from lilliput.analysis.report.blocks import (
 from lilliput.analysis.report.words import between, images, judged, points
 from lilliput.analysis.style import percent
 from lilliput.errors import RunError
-from lilliput.results.metrics import Evaluation, Interval, average, evaluate
+from lilliput.results.combine import combine
+from lilliput.results.metrics import Evaluation, Interval, evaluate
 from lilliput.results.run import Run
 
 _COLUMNS = (
@@ -114,7 +115,7 @@ def _average(runs: Sequence[tuple[Run, Chapter]]) -> tuple[Evaluation | None, st
     if any(run.classes != classes for run, _ in told):
         return None, "the runs know different classes"
     try:
-        mean = average([run.predictions(chapter.split) for run, chapter in told])
+        mean = combine([run.predictions(chapter.split) for run, chapter in told])
     except RunError as error:
         return None, str(error)
     return evaluate(mean, classes), ""

@@ -34,7 +34,7 @@ from lilliput.analysis.report.words import (
     table_of,
 )
 from lilliput.analysis.style import percent
-from lilliput.analysis.verdict import Predicted, main_evaluation
+from lilliput.results.folder import Predicted, main_evaluation
 from lilliput.results.metrics import Evaluation
 from lilliput.results.run import Run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lilliput.analysis.descriptors import measure_boxes
-from lilliput.analysis.verdict import main_located
+from lilliput.analysis.located import main_located
 from lilliput.reproduce.evidence import (
     MET,
     NOT_TESTED,

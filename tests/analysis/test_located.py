@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lilliput.analysis.verdict import locate, main_located, telling_examples
+from lilliput.analysis.located import locate, main_located, telling_examples
 from lilliput.errors import RunError
 from lilliput.results.predictions import Predictions
 

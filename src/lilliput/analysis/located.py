@@ -1,10 +1,8 @@
-"""What a verdict is spoken on: the main labelled predictions of a run or an ensemble, and their pictures."""
+"""Predictions beside their pictures: what galleries and causes are drawn from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,45 +10,9 @@ from numpy.typing import NDArray
 from lilliput.data.pack import Pack, Split
 from lilliput.errors import RunError
 from lilliput.results.ensemble import Ensemble
-from lilliput.results.metrics import Evaluation, evaluate
+from lilliput.results.folder import Predicted, main_predictions
 from lilliput.results.predictions import UNLABELLED, Predictions
-from lilliput.results.run import ClassName, Run
-
-# The split that a verdict is spoken on: the official validation set where there is one.
-_PREFERENCE = ("val", "heldout")
-
-
-class Predicted(Protocol):
-    """A run or an ensemble: whatever stores predictions."""
-
-    @property
-    def path(self) -> Path:
-        """Its folder."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """The folder's own name."""
-        ...
-
-    @property
-    def figures_path(self) -> Path:
-        """Where its figures belong."""
-        ...
-
-    @property
-    def classes(self) -> tuple[ClassName, ...]:
-        """The (id, name) of each column of the predictions."""
-        ...
-
-    @property
-    def splits_predicted(self) -> tuple[str, ...]:
-        """The splits whose predictions are stored."""
-        ...
-
-    def predictions(self, split: str) -> Predictions:
-        """The stored predictions of a split."""
-        ...
+from lilliput.results.run import Run
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,23 +30,6 @@ class Located:
     def images(self, chosen: NDArray[np.int64] | list[int]) -> NDArray[np.uint8]:
         """The pixels uint8[m,h,w,3] of some of the predicted images."""
         return self.pictures.images[self.rows[chosen]]
-
-
-def main_predictions(result: Predicted) -> tuple[str, Predictions] | None:
-    """The split a verdict is spoken on (val, else heldout, else any with labels) and its predictions."""
-    stored = result.splits_predicted
-    order = [*(s for s in _PREFERENCE if s in stored), *(s for s in stored if s not in _PREFERENCE)]
-    for split in order:
-        predictions = result.predictions(split)
-        if predictions.is_labelled:
-            return split, predictions
-    return None
-
-
-def main_evaluation(result: Predicted) -> tuple[str, Evaluation] | None:
-    """The split a verdict is spoken on and the verdict; None while nothing labelled has been predicted."""
-    found = main_predictions(result)
-    return (found[0], evaluate(found[1], result.classes)) if found else None
 
 
 def main_located(result: Predicted, pack: Pack) -> Located | None:
