@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from markupsafe import escape
+from tests.reproduce.conftest import guesses
 
 from lilliput.reproduce.claims import CLAIMS
 from lilliput.reproduce.conclusion import conclude, facts, markdown
 from lilliput.reproduce.page import write_conclusion
 from lilliput.results.run import Run
-from tests.reproduce.conftest import guesses
 
 
 def test_the_page_stands_alone_and_names_every_claim(author) -> None:
