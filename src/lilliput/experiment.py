@@ -314,7 +314,9 @@ def _new_state(model: nn.Module, recipe: Recipe, runtime: Runtime) -> TrainingSt
 
 def _new_model(recipe: Recipe, dataset: DataSet) -> nn.Sequential:
     plan = recipe.model.network(len(dataset.classes))
-    return build_model(plan, *pixel_statistics(dataset.training), seed=recipe.seed)
+    plain = empty_statistics(*image_size(dataset.training))
+    statistics = pixel_statistics(dataset.training) if recipe.model.standardize else plain
+    return build_model(plan, *statistics, seed=recipe.seed)
 
 
 def _batches(recipe: Recipe, dataset: DataSet, device: torch.device) -> Batches:

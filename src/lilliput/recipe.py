@@ -82,6 +82,9 @@ class ModelRecipe(Section):
 
     plan: str
     """A name of the zoo (m1) or a notation; the last layer takes as many neurons as there are classes."""
+    standardize: bool = True
+    """Subtract the mean image and divide by the deviation of the training images first; else pixels stay 0 to 1.
+    Paper: §4.3."""
     dropout: Share = 0.0
     """Probability of dropping a neuron of every fully connected layer but the last, and of GlobalPool. Paper: §4.4,
     0.4 to 0.6."""

@@ -22,6 +22,7 @@ from lilliput.experiment import (
     run_experiment,
     run_steps,
 )
+from lilliput.recipe import Recipe
 from lilliput.results.history import Epoch
 from lilliput.results.metrics import log_loss, top_k_accuracy
 from lilliput.results.run import Run
@@ -35,6 +36,17 @@ def finished(whole: Run, tmp_path: Path) -> Run:
     """The whole run, as a copy that may be spoiled."""
     shutil.copytree(whole.path, tmp_path / "run")
     return Run.open(tmp_path / "run")
+
+
+def test_without_standardising_pixels_stay_as_they_are(
+    recipe: Callable[..., Recipe], tiny_pack: Pack, tmp_path: Path
+) -> None:
+    one = recipe(model={**recipe().model.model_dump(), "standardize": False})
+    model = load_model(run_experiment(one, tiny_pack, tmp_path / "run", device="cpu"))
+    images = torch.from_numpy(np.array(tiny_pack["val"].images[:2])).permute(0, 3, 1, 2)
+    assert torch.equal(model[0](images), images.float() / 255)
+    usual = load_model(run_experiment(recipe(), tiny_pack, tmp_path / "usual", device="cpu"))
+    assert not torch.equal(usual[0](images), images.float() / 255)
 
 
 def test_the_folder_holds_everything(whole: Run, tiny_pack: Pack) -> None:

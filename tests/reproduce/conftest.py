@@ -22,7 +22,15 @@ from lilliput.results.metrics import top_k_accuracy
 from lilliput.results.predictions import Predictions
 from lilliput.results.run import Run
 
-IDEAS = ("no momentum", "not mirrored", "no L2", "no dropout", "colour jitter", "random crop")
+IDEAS = (
+    "no momentum",
+    "not standardised",
+    "not mirrored",
+    "no L2",
+    "no dropout",
+    "colour jitter",
+    "random crop",
+)
 MakeRun = Callable[..., Run]
 
 

@@ -36,8 +36,9 @@ def ablate(
     Parameters
     ----------
     what
-        A recipe together with --vary, or an ablation that comes along: nonlinearity, momentum, mirroring,
-        regularisation, colour-jitter, random-crop, box-crop, drop-hard, residual, larger-ensembles; or a TOML file.
+        A recipe together with --vary, or an ablation that comes along: nonlinearity, momentum, standardising,
+        mirroring, regularisation, colour-jitter, random-crop, box-crop, drop-hard, residual, larger-ensembles; or a
+        TOML file.
     overrides
         Changes to the recipe of all values, such as training.epochs=3 data.limit=20000.
     data

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from inspect import getdoc
 
-from lilliput.reproduce.evidence import ELSEWHERE, NOT_TESTED, Answer, Evidence, Measure
+from lilliput.reproduce.evidence import ELSEWHERE, Answer, Evidence, Measure
 from lilliput.reproduce.measures import causes, changes, data, networks, together
 
 
@@ -43,11 +43,6 @@ class Claim:
 def elsewhere(why: str, evidence: Evidence) -> Answer:
     """Nothing is computed: it is about other data, other people or another time."""
     return Answer("", ELSEWHERE, note=why)
-
-
-def untested(why: str, evidence: Evidence) -> Answer:
-    """Nothing is computed: there is no way to switch it off here."""
-    return Answer("", NOT_TESTED, note=why)
 
 
 _CHECKS: frozenset[Callable[..., Answer]] = frozenset(
@@ -140,7 +135,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("tanh", "4.2", "tanh makes no noticeable difference to ReLU.",
           "negligible", partial(changes.negligible, "tanh")),
     Claim("standardising", "4.3", "Subtracting the mean and normalising improve the training.",
-          "", partial(untested, "standardising is the first layer of every network here")),
+          "", partial(changes.loss_without, "ideas", "not standardised")),
     Claim("mirroring", "4.3", "Mirroring the training images improves test accuracy.",
           "", partial(changes.loss_without, "ideas", "not mirrored")),
     Claim("l2", "4.4", "L2 regularisation keeps a network from overfitting.",

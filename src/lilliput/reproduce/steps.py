@@ -42,6 +42,7 @@ NETWORKS = ("m1", "m2", "m3", "m4")
 DROP_SHARE = 0.05
 IDEAS = (
     "momentum",
+    "standardising",
     "mirroring",
     "regularisation",
     "colour-jitter",

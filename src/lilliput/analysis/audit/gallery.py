@@ -20,7 +20,7 @@ def draw_causes(findings: Findings) -> Figure | None:
     ]
     if not rows:
         return None
-    note = "hardest first; below each: what it is, and in grey what it is taken for; the frame is its bounding box"
+    note = "hardest first; below each: its class, in grey what it is taken for; framed: its bounding box"
     return draw_photos(f"Why images may be hard ({one.split})", rows, note)
 
 
