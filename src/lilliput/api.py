@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
-from lilliput.errors import RunError
+from lilliput.errors import RunError, UsageError
 from lilliput.predicting import as_classifier, as_run, is_of, predictions_of, trained_on
 from lilliput.results import metrics
 from lilliput.results.ensemble import Ensemble, next_ensemble, refuse_occupied
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lilliput.search.design import Design
     from lilliput.search.settings import Wishes
 
+_Result = TypeVar("_Result")
 RUNS, ENSEMBLES, ABLATIONS = Path("runs"), Path("ensembles"), Path("ablations")
 
 
@@ -86,7 +87,7 @@ def ensemble(
 
     if to is not None:
         refuse_occupied(Path(to))
-    opened = [as_run(run) for run in runs]
+    opened = [as_run(run) for run in _several(runs)]
     findings = study_ensemble(opened, split=split, method=method, members=members)
     folder = next_ensemble(ENSEMBLES) if to is None else Path(to)
     return make_ensemble(findings, folder, method=method, members=members)
@@ -99,7 +100,7 @@ def compare(results: Sequence[str | Path | Run | Ensemble], *, split: str = "val
     """
     from lilliput.analysis.compare import compare_results
 
-    return compare_results([as_classifier(one) for one in results], split)
+    return compare_results([as_classifier(one) for one in _several(results)], split)
 
 
 def ablate(
@@ -170,10 +171,11 @@ def audit(
 
     Written into ``to``: audit.html, causes.png, audit.json, images.csv, drop.txt. Raises: LilliputError.
     """
-    from lilliput.analysis.audit import examine, write_audit
+    from lilliput.analysis.audit import examine, refuse_other_folder, write_audit
     from lilliput.data.prepare import open_data
 
-    opened = [as_classifier(one) for one in results]
+    opened = [as_classifier(one) for one in _several(results)]
+    refuse_other_folder(Path(to))
     findings = examine(opened, open_data(data), split=split, drop_share=drop_share)
     write_audit(findings, Path(to))
     return findings
@@ -278,3 +280,12 @@ def _recipe(recipe: str | Path | Recipe, overrides: Sequence[str]) -> Recipe:
     if isinstance(recipe, Recipe):
         return recipe.changed(overrides) if overrides else recipe
     return load_recipe(recipe, overrides)
+
+
+def _several(results: Sequence[_Result]) -> Sequence[_Result]:
+    """Raises: UsageError for one path alone, which Python would take letter by letter."""
+    if isinstance(results, (str, Path, Run, Ensemble)):
+        raise UsageError(
+            f"{results} is one result, not a list of them", f"write [{results!r}, ...]"
+        )
+    return results

@@ -51,6 +51,8 @@ class DataRecipe(Section):
     """Cut the training images into this many stratified folds and hold one of them out; 0 cuts nothing. Paper: §6.1."""
     fold: int = Field(1, ge=1)
     """Which fold is held out, counted from 1."""
+    holdout_seed: int = Field(0, ge=0, lt=2**63)
+    """Draws what is held out, so that runs of several seeds can share it; 0 leaves it to ``seed``."""
     drop: str = ""
     """A text file that names training images to leave out, one per line; what is held out stays. Paper: §7."""
 

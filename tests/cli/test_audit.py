@@ -99,3 +99,16 @@ def test_python_writes_the_same_files(run: Run, tiny_pack: Pack) -> None:
     for name in ("audit.json", "images.csv", "drop.txt"):
         assert Path("called", name).read_bytes() == Path("typed", name).read_bytes()
     assert findings.splits[0].split == "val"
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(
+    run: Run, tiny_pack: Pack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(path.name for path in run.path.iterdir())
+    words = ["audit", str(run.path), "--data", str(tiny_pack.path), "--to", str(run.path)]
+    assert main(words) == 1
+    assert "holds something else than an audit" in capsys.readouterr().err
+    assert sorted(path.name for path in run.path.iterdir()) == before
+    words[-1] = "again"
+    assert main(words) == 0
+    assert main(words) == 0

@@ -7,7 +7,9 @@ import json
 import numpy as np
 import pytest
 
+import lilliput
 from lilliput.cli import main
+from lilliput.errors import LilliputError
 from lilliput.results.predictions import Predictions
 from lilliput.results.run import Run
 
@@ -60,3 +62,9 @@ def test_what_cannot_be_compared_is_refused(runs, capsys) -> None:
     assert main(["compare", str(runs[0].path), str(runs[1].path)]) == 1
     assert "the labels of row 0 differ" in capsys.readouterr().err
     assert main(["compare", str(runs[0].path), str(runs[2].path), "--split=heldout"]) == 1
+
+
+def test_one_path_alone_is_no_list(runs) -> None:
+    for verb in (lilliput.compare, lilliput.ensemble):
+        with pytest.raises(LilliputError, match="not a list"):
+            verb(str(runs[0].path))

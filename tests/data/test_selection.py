@@ -88,6 +88,16 @@ def test_what_is_held_out_and_what_is_trained_on_are_train(tiny_pack: Pack, shar
     assert max(counts) - min(counts) <= 1
 
 
+def test_seeds_can_share_what_is_held_out(tiny_pack: Pack) -> None:
+    def held(seed: int, **more: int | float) -> tuple[str, ...]:
+        return select(tiny_pack, DataRecipe(**more), seed=seed).validation.names
+
+    for kind in ({"holdout": 0.25}, {"folds": 3}):
+        assert held(1, **kind) != held(2, **kind)
+        assert held(1, holdout_seed=7, **kind) == held(2, holdout_seed=7, **kind)
+        assert held(1, holdout_seed=2, **kind) == held(2, **kind)
+
+
 def test_a_class_with_one_image_is_trained_on_not_held_out() -> None:
     pack = MadeUpPack(train=[1, 20, 20])
     chosen = select(pack, DataRecipe(holdout=0.5), seed=1)

@@ -11,6 +11,12 @@ from lilliput.results.ensemble import Ensemble
 from lilliput.results.predictions import UNLABELLED, Predictions
 from lilliput.results.run import Run
 
+_SAME_SPLIT = "predict the same split of the same data with both"
+_SAME_HELDOUT = (
+    "the seed draws what is held out: train both with one data.holdout_seed, or judge them on val: "
+    "lilliput evaluate RUN"
+)
+
 
 def aligned_predictions(results: Sequence[Run | Ensemble], split: str) -> list[Predictions]:
     """The stored predictions of ``split`` of each, all of the same labelled images and the same classes.
@@ -38,7 +44,7 @@ def aligned_predictions(results: Sequence[Run | Ensemble], split: str) -> list[P
         if problem := first_difference(one, predictions[0]):
             raise RunError(
                 f"{result.path} and {first.path} were not asked about the same images of {split}: {problem}",
-                "predict the same split of the same data with both",
+                _SAME_HELDOUT if split == "heldout" else _SAME_SPLIT,
             )
     _require_labels(predictions[0], split)
     return predictions

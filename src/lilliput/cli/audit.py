@@ -35,7 +35,12 @@ def audit(
     drop_share
         Which share of the judged training images, the hardest, goes on the list that `train data.drop=FILE` leaves out.
     """
-    from lilliput.analysis.audit import examine, facts_of, write_audit
+    from lilliput.analysis.audit import (
+        examine,
+        facts_of,
+        refuse_other_folder,
+        write_audit,
+    )
     from lilliput.cli.data import open_pack
     from lilliput.errors import UsageError
     from lilliput.results.open import open_classifier
@@ -43,6 +48,7 @@ def audit(
     if not runs:
         raise UsageError("lilliput audit needs a run", "lilliput audit RUN --data DATA")
     opened = [open_classifier(run) for run in runs]
+    refuse_other_folder(to)
     pack = open_pack(data)
     findings = examine(opened, pack, split=split, drop_share=drop_share, say=note)
     paths = write_audit(findings, to)

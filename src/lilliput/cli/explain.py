@@ -36,9 +36,9 @@ def explain(
     from lilliput.analysis.figures import save_figures
     from lilliput.analysis.figures.saliency import saliency_numbers
     from lilliput.cli.data import open_pack
-    from lilliput.results.run import Run
+    from lilliput.predicting import as_run
 
-    opened = Run.open(run)
+    opened = as_run(run)
     pack = open_pack(data) if data else None
     note(f"explaining predictions of {opened.name} ...")
     saliency = api.explain(opened, pack, images=images, method=method)

@@ -130,8 +130,9 @@ def select_split(pack: Pack, name: str, kept: NDArray[np.int64]) -> Selection:
     return Selection(split, rows, labels[rows])
 
 
-def _hold_out(train: Selection, recipe: DataRecipe, seed: int) -> tuple[Selection, Selection]:
+def _hold_out(train: Selection, recipe: DataRecipe, run_seed: int) -> tuple[Selection, Selection]:
     """What is held out of the training images, and the rest."""
+    seed = recipe.holdout_seed or run_seed
     if recipe.folds:
         fold = _folds(train.labels, recipe.folds, np.random.default_rng([seed, 3]))
         held = np.flatnonzero(fold == recipe.fold - 1)

@@ -110,6 +110,11 @@ def vary(recipe: str | Path, varied: Sequence[str], changes: Sequence[str] = ())
     Raises: UsageError for a text that is no such thing.
     """
     axes = [_axis(text) for text in varied]
+    if all(len(axis) == 1 for axis in axes):
+        raise UsageError(
+            f"--vary {varied[0]} has one value: nothing to compare it with",
+            "name two at least, such as --vary optimizer.l2=0.0001,0.001",
+        )
     variants = [Variant(name=", ".join(chosen), changes=chosen) for chosen in product(*axes)]
     keys = " x ".join(text.partition("=")[0] for text in varied)
     name = f"{Path(recipe).stem} {keys}"

@@ -30,7 +30,15 @@ from lilliput.recipe import Recipe, Section, recipe_keys
 MAX_CORNERS = 20_000
 _HINT = "see docs/search.md for what a space looks like"
 # Trials are compared by what they say to the same held-out images, so nothing that decides which these are may vary.
-_FIXED = {"name", "seed", "data.classes", "data.holdout", "data.folds", "data.fold"}
+_FIXED = {
+    "name",
+    "seed",
+    "data.classes",
+    "data.holdout",
+    "data.holdout_seed",
+    "data.folds",
+    "data.fold",
+}
 _RANGE, _PLACEHOLDER = {"low", "high", "log", "step"}, re.compile(r"\{(\w*)\}")
 
 Scalar = bool | int | float | str

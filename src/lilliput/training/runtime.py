@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from lilliput.errors import RunError, UsageError, did_you_mean
 from lilliput.recipe import TrainingRecipe
+from lilliput.training.memory import keep_freed_memory
 
 # The pack holds pixels channels last, so that comes first.
 FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
@@ -49,7 +50,9 @@ class Runtime:
         return torch.float32 if self.device.startswith("mps") else torch.float64
 
     def place(self, model: nn.Module) -> nn.Module:
-        """The model on this device, in this memory format."""
+        """The model on this device, in this memory format; the process keeps the memory that its steps free."""
+        if self.torch_device.type == "cpu":
+            keep_freed_memory()
         model = model.to(self.torch_device)
         # torch's own signatures forget the form of Module.to that takes a memory format alone.
         return model.to(memory_format=FORMATS[self.memory_format])  # pyrefly: ignore

@@ -17,12 +17,23 @@ from lilliput.analysis.audit.findings import Findings, examine, facts_of, image_
 from lilliput.analysis.audit.gallery import draw_causes
 from lilliput.analysis.audit.page import render
 from lilliput.analysis.style import figure_style, to_png
-from lilliput.results.atomic import write_bytes
+from lilliput.errors import RunError
+from lilliput.results.atomic import storage_errors, write_bytes
 
-__all__ = ["CAUSES_FILE", "Findings", "examine", "facts_of", "write_audit"]
+__all__ = ["CAUSES_FILE", "Findings", "examine", "facts_of", "refuse_other_folder", "write_audit"]
 
 CAUSES_FILE = "causes.png"
 _PICTURE_DPI = 240  # photos are drawn finer than lines need
+
+
+def refuse_other_folder(folder: Path) -> None:
+    """Raises: RunError when there is something other than an audit in ``folder``; StorageError when it is a file."""
+    with storage_errors(folder):
+        holds_more = folder.exists() and any(folder.iterdir())
+    if holds_more and not (folder / "audit.json").is_file():
+        raise RunError(
+            f"{folder} holds something else than an audit", "name another folder: --to DIR"
+        )
 
 
 def write_audit(findings: Findings, folder: Path) -> dict[str, Path]:
