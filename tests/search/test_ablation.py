@@ -184,7 +184,7 @@ def test_another_list_of_images_to_drop_is_noticed(tiny_pack: Pack, tmp_path: Pa
     names = tiny_pack["train"].names
     drop.write_text(f"{names[0]}\n", encoding="utf-8")
     changes = [*SMALL, "training.epochs=1", f"data.drop={drop}"]
-    design = vary("m1", ["optimizer.l2=0.1"], changes).changed(seeds=1, holdout=0.25)
+    design = vary("m1", ["optimizer.l2=0,0.1"], changes).changed(seeds=1, holdout=0.25)
     run_ablation(design, tiny_pack, tmp_path / "a", device="cpu")
     assert starts(design, tiny_pack, tmp_path / "a") == []
     drop.write_text(f"{names[1]}\n", encoding="utf-8")

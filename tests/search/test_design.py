@@ -114,6 +114,12 @@ def test_what_says_nothing_is_refused(text: str) -> None:
         vary("m1", [text])
 
 
+def test_one_value_alone_is_refused_but_may_stand_beside_others() -> None:
+    with pytest.raises(UsageError, match="one value"):
+        vary("m1", ["optimizer.l2=0.1"])
+    assert len(vary("m1", ["optimizer.l2=0.1", "model.dropout=0.1,0.2"]).values) == 2
+
+
 def test_the_users_own_judge_is_left_alone() -> None:
     design = vary("m1", ["optimizer.l2=0,1e-3"], ["data.folds=5"])
     recipe = recipe_of(design, design.values[0], 1)
