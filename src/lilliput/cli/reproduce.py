@@ -31,7 +31,7 @@ def reproduce(
     data
         A pack, a zip, a folder, a Parquet file, `tiny-imagenet` or `toy`.
     scale
-        quick: every row and figure, small budgets (measured: 22 minutes on two cores, fp32); short: for a GPU, enough
+        quick: every row and figure, small budgets (measured: 18 minutes on two cores, fp32); short: for a GPU, enough
         training for most verdicts; full: the paper's own lengths, for a GPU. Neither of these two was measured yet.
     to
         The folder of the reproduction; reproductions/SCALE if none is named.

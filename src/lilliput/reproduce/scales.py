@@ -100,7 +100,7 @@ SCALES: dict[str, Scale] = {
         ),
         Scale(
             name="quick",
-            purpose="every row and figure with real numbers; measured: 22 min on two cores in fp32",
+            purpose="every row and figure with real numbers; measured: 18 min on two cores in fp32",
             changes=_SETTLED,
             budgets={
                 "m1":               Budget(epochs=2, limit=30_000, changes=_CYCLE),
