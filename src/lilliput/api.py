@@ -154,7 +154,9 @@ def run_search(
 
     chosen, varied = _recipe(recipe, overrides), load_space(space)
     settings = choose_settings(varied, chosen.name, wishes)
-    for _ in search_steps(settings, chosen, varied, open_data(data), device):
+    pack = open_data(data)
+    varied.check(chosen, pack.image_size, chosen.data.classes or len(pack.classes))
+    for _ in search_steps(settings, chosen, varied, pack, device):
         pass
     return Study.open(settings.folder)
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib as mpl
@@ -21,6 +22,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+
+from lilliput.results.atomic import write_bytes
 
 # Name -> colour in print. The report swaps each for the variable --NAME of its style sheet, which has a dark value too.
 INK, MUTED, GRID, BAND = "#1b1f24", "#616872", "#e4e7eb", "#c9ced6"
@@ -36,6 +39,7 @@ THEME = {
     BAD: "bad",
 }
 
+LINES_DPI, PHOTOS_DPI = 160, 240  # photos are drawn finer than lines need
 WIDTH_INCHES = (
     4.6  # a little wider than a paper's column; on a phone the type is still read without zooming
 )
@@ -172,11 +176,25 @@ def short_name(name: str, most: int = 24) -> str:
     return plain if len(plain) <= most else plain[: most - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def to_png(figure: Figure, dpi: int = 160) -> bytes:
+def to_png(figure: Figure, dpi: int = LINES_DPI) -> bytes:
     """The figure on white, for a folder or a paper. Call it inside :func:`figure_style`."""
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def write_figure(path: Path, draw: Callable[[], Figure | None], dpi: int = LINES_DPI) -> list[Path]:
+    """Draw in the house's style into ``path``, as PNG; gives what was written: nothing where there is nothing to draw.
+
+    Raises: StorageError.
+    """
+    with figure_style():
+        figure = draw()
+        picture = to_png(figure, dpi) if figure else None
+    if picture is None:
+        return []
+    write_bytes(path, picture)
+    return [path]
 
 
 def to_inline_svg(figure: Figure, title: str, key: str) -> str:

@@ -31,10 +31,10 @@ from lilliput.results.run import Run
 from lilliput.results.study import Study
 from lilliput.search.ablation import Training, ablation_steps, train_once
 from lilliput.search.design import Design, Variant, load_design
-from lilliput.search.folds import Folds
+from lilliput.search.folds import search_steps
 from lilliput.search.settings import StudySettings
 from lilliput.search.space import load_space
-from lilliput.search.study import Ended, Started, run_study
+from lilliput.search.study import Ended, Started
 
 Events = Generator[Any]
 NETWORKS = ("m1", "m2", "m3", "m4")
@@ -172,9 +172,8 @@ def _search(work: Work) -> Events:
         best=work.budget("variants").models,
         stale_seconds=30.0,  # nobody else works here: what gives no sign was killed
     )
-    objective = Folds(work.pack, budget.folds, holdout, work.device)
     recipe = load_recipe("m3", work.changes("search"))
-    events = run_study(settings, recipe, load_space("m3"), objective, work.pack.fingerprint)
+    events = search_steps(settings, recipe, load_space("m3"), work.pack, work.device)
     for event in events:
         if isinstance(event, Started):
             tried = ", ".join(f"{key} {_short(value)}" for key, value in event.parameters.items())

@@ -92,9 +92,8 @@ def search_steps(
 ) -> Generator[object]:
     """Work on a study of real trainings on ``pack``; see :func:`run_study`.
 
-    Raises: UsageError for corners of the space that no network can have; LilliputError of every kind.
+    Raises: LilliputError of every kind.
     """
-    space.check(recipe, pack.image_size, recipe.data.classes or len(pack.classes))
     judge = Folds(pack, settings.folds, settings.holdout, device)
     data = " ".join(filter(None, [pack.fingerprint, drop_digest(recipe.data)]))
     return run_study(settings, recipe, space, judge, data)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,13 @@ from lilliput.analysis.audit.droplist import write_out
 from lilliput.analysis.audit.findings import Findings, examine, facts_of, image_table
 from lilliput.analysis.audit.gallery import draw_causes
 from lilliput.analysis.audit.page import render
-from lilliput.analysis.style import figure_style, to_png
+from lilliput.analysis.style import PHOTOS_DPI, write_figure
 from lilliput.errors import RunError
 from lilliput.results.atomic import storage_errors, write_bytes
 
 __all__ = ["CAUSES_FILE", "Findings", "examine", "facts_of", "refuse_other_folder", "write_audit"]
 
 CAUSES_FILE = "causes.png"
-_PICTURE_DPI = 240  # photos are drawn finer than lines need
 
 
 def refuse_other_folder(folder: Path) -> None:
@@ -55,18 +55,11 @@ def write_audit(findings: Findings, folder: Path) -> dict[str, Path]:
         # A file name may hold bytes that are no text; they become question marks, but not where they are read again.
         errors = "surrogateescape" if name == "drop.txt" else "replace"
         write_bytes(paths[name], text.encode("utf-8", errors))
-    return paths | _write_picture(findings, folder / CAUSES_FILE)
-
-
-def _write_picture(findings: Findings, path: Path) -> dict[str, Path]:
-    with figure_style():
-        figure = draw_causes(findings)
-        picture = to_png(figure, _PICTURE_DPI) if figure else None
-    if picture is None:
-        path.unlink(missing_ok=True)
-        return {}
-    write_bytes(path, picture)
-    return {path.name: path}
+    picture = folder / CAUSES_FILE
+    written = write_figure(picture, partial(draw_causes, findings), PHOTOS_DPI)
+    if not written:
+        picture.unlink(missing_ok=True)
+    return paths | {path.name: path for path in written}
 
 
 def _finite(value: Any) -> Any:

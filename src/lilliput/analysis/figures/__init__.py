@@ -36,7 +36,7 @@ from lilliput.analysis.figures.galleries import draw_galleries, gallery_numbers
 from lilliput.analysis.figures.hardest import draw_hardest, hardest_numbers
 from lilliput.analysis.figures.saliency import draw_saliency, saliency_numbers
 from lilliput.analysis.figures.subsets import draw_subsets, subset_numbers
-from lilliput.analysis.style import figure_style, to_png
+from lilliput.analysis.style import PHOTOS_DPI, write_figure
 from lilliput.data.pack import Pack
 from lilliput.results.atomic import write_bytes
 from lilliput.results.folder import Predicted
@@ -48,8 +48,6 @@ PictureMaker = Callable[[Predicted, Pack], Figure | None]
 TableMaker = Callable[[Predicted], Rows | None]
 PictureTableMaker = Callable[[Predicted, Pack], Rows | None]
 
-_FIGURE_DPI, _PICTURE_DPI = 160, 240  # photos are drawn finer than lines need
-
 
 def save_figures(result: Predicted) -> list[Path]:
     """Draw every figure it has the numbers for into its ``figures`` folder, as PNG, and write the tables, as CSV.
@@ -59,7 +57,7 @@ def save_figures(result: Predicted) -> list[Path]:
     folder = result.figures_path
     written: list[Path] = []
     for name, make in FIGURES.items():
-        written += _save_figure(folder / f"{name}.png", partial(make, result), _FIGURE_DPI)
+        written += write_figure(folder / f"{name}.png", partial(make, result))
     for name, tabulate in TABLES.items():
         written += _save_table(folder / f"{name}.csv", tabulate(result))
     return written
@@ -73,20 +71,10 @@ def save_pictures(result: Predicted, pack: Pack) -> list[Path]:
     folder = result.figures_path
     written: list[Path] = []
     for name, make in PICTURES.items():
-        written += _save_figure(folder / f"{name}.png", partial(make, result, pack), _PICTURE_DPI)
+        written += write_figure(folder / f"{name}.png", partial(make, result, pack), PHOTOS_DPI)
     for name, tabulate in PICTURE_TABLES.items():
         written += _save_table(folder / f"{name}.csv", tabulate(result, pack))
     return written
-
-
-def _save_figure(path: Path, draw: Callable[[], Figure | None], dpi: int) -> list[Path]:
-    with figure_style():
-        figure = draw()
-        picture = to_png(figure, dpi) if figure else None
-    if picture is None:
-        return []
-    write_bytes(path, picture)
-    return [path]
 
 
 def _save_table(path: Path, rows: Rows | None) -> list[Path]:

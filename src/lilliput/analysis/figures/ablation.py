@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -17,14 +18,12 @@ from lilliput.analysis.style import (
     INK,
     MUTED,
     TRAIN,
-    figure_style,
     new_axes,
     percent,
     short_name,
-    to_png,
+    write_figure,
 )
 from lilliput.results.ablation import Ablation, Difference, Spread
-from lilliput.results.atomic import write_bytes
 
 _ROW_INCHES, _ABOVE_INCHES, _BELOW_INCHES = 0.42, 0.62, 0.54
 _DOT_LANE = 0.17  # how far above and below its row the seeds' dots are spread
@@ -82,9 +81,7 @@ def save_ablation_figure(ablation: Ablation) -> None:
     """Draw ``figures/ablation.png`` of what is done so far. Raises: StorageError."""
     numbers = ablation_numbers(ablation)
     if numbers:
-        with figure_style():
-            picture = to_png(draw_ablation(numbers))
-        write_bytes(ablation.figures_path / "ablation.png", picture)
+        write_figure(ablation.figures_path / "ablation.png", partial(draw_ablation, numbers))
 
 
 def _draw_row(axes: Axes, row: int, numbers: AblationNumbers) -> None:

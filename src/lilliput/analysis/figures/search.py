@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,11 @@ from lilliput.analysis.style import (
     TRAIN,
     VALIDATION,
     Ending,
-    figure_style,
     label_endings,
     new_axes,
     percent,
-    to_png,
+    write_figure,
 )
-from lilliput.results.atomic import write_bytes
 from lilliput.results.study import Study, Trial
 
 MOST_AXES = 8
@@ -236,15 +235,9 @@ def _percents(axes: Axes) -> None:
 
 def save_study_figures(study: Study) -> list[Path]:
     """Draw every figure the study has the numbers for into ``study/figures``, as PNG. Raises: StorageError."""
-    written = []
+    written: list[Path] = []
     for name, make in STUDY_FIGURES.items():
-        with figure_style():
-            figure = make(study)
-            picture = to_png(figure) if figure else None
-        if picture:
-            path = study.figures_path / f"{name}.png"
-            write_bytes(path, picture)
-            written.append(path)
+        written += write_figure(study.figures_path / f"{name}.png", partial(make, study))
     return written
 
 
