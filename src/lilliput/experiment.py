@@ -24,9 +24,15 @@ from lilliput.data.selection import (
     select_heldout,
     select_split,
 )
-from lilliput.data.statistics import empty_statistics, image_size, pixel_statistics
+from lilliput.data.statistics import (
+    empty_statistics,
+    image_size,
+    pixel_statistics,
+    sample_images,
+)
 from lilliput.errors import LilliputError, RecipeError, RunError, StorageError
 from lilliput.models.build import build_model
+from lilliput.models.whiten import whiten
 from lilliput.notation import parse
 from lilliput.recipe import Recipe, differences, load_recipe
 from lilliput.results.history import Epoch
@@ -316,7 +322,9 @@ def _new_model(recipe: Recipe, dataset: DataSet) -> nn.Sequential:
     plan = recipe.model.network(len(dataset.classes))
     plain = empty_statistics(*image_size(dataset.training))
     statistics = pixel_statistics(dataset.training) if recipe.model.standardize else plain
-    return build_model(plan, *statistics, seed=recipe.seed)
+    model = build_model(plan, *statistics, seed=recipe.seed)
+    whiten(model, sample_images(dataset.training))
+    return model
 
 
 def _batches(recipe: Recipe, dataset: DataSet, device: torch.device) -> Batches:

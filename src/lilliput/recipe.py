@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from lilliput.errors import NotationError, RecipeError, did_you_mean
-from lilliput.notation import ZOO, Dropout, Plan, parse
+from lilliput.notation import ZOO, Dropout, Plan, Resize, parse
 
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -133,15 +133,22 @@ class AugmentRecipe(Section):
     """Move the pixels away from or towards their grey by a factor of 1 - s to 1 + s."""
     hue: float = Field(0.0, ge=0, le=0.5)
     """Turn the colour wheel by up to this share of a full turn, either way."""
+    label_smoothing: Share = 0.0
+    """This share of every target is spread evenly over the classes. Szegedy et al. 2015, arXiv:1512.00567, section 7."""
 
 
 class OptimizerRecipe(Section):
     """How weights follow gradients."""
 
-    name: Literal["sgd"] = "sgd"
-    """Stochastic gradient descent. Paper: §3.2."""
+    name: Literal["sgd", "muon"] = "sgd"
+    """sgd: stochastic gradient descent, paper §3.2; muon: steps of equal length in every direction for the weights of
+    convolutions and hidden layers, sgd for the rest."""
     learning_rate: Positive = 0.01
     """The highest learning rate of the schedule, per step on the mean loss of a batch."""
+    last_layer_rate: NotNegative = 0.0
+    """muon: the rate of the last layer's weights; 0 takes learning_rate."""
+    bias_rate: NotNegative = 0.0
+    """muon: the rate of biases and of the factors and offsets of normalisations; 0 takes learning_rate."""
     momentum: Share = 0.9
     """How much of the last step goes on."""
     nesterov: bool = True
@@ -171,6 +178,9 @@ class TrainingRecipe(Section):
     """How often every training image is seen."""
     batch_images: int = Field(ge=1)
     """Images per optimizer step."""
+    image_pixels: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field((), strict=False)
+    """How large the images are that a network with Resize trains on: the epochs are shared out among these sizes, in
+    this order, and the last is the plan's. Empty: as the plan says from the start."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto times a few steps of each at the start and takes the faster; bf16 keeps the weights in fp32."""
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
@@ -178,6 +188,12 @@ class TrainingRecipe(Section):
     checkpoint_seconds: NotNegative = 120.0
     """Within an epoch, save a checkpoint this often; one is always saved at its end. Whichever the clock chooses, a
     resumed run ends with the same weights."""
+
+    def pixels_in(self, epoch: int) -> int | None:
+        """How large the images of an epoch (from 1) are; None for as the plan says."""
+        if not self.image_pixels:
+            return None
+        return self.image_pixels[-(-epoch * len(self.image_pixels) // self.epochs) - 1]
 
 
 class EvaluationRecipe(Section):
@@ -201,6 +217,18 @@ class Recipe(Section):
     schedule: ScheduleRecipe = ScheduleRecipe()
     training: TrainingRecipe
     evaluation: EvaluationRecipe = EvaluationRecipe()
+
+    @field_validator("training")
+    @classmethod
+    def _sizes_fit_the_plan(cls, training: TrainingRecipe, info: ValidationInfo) -> TrainingRecipe:
+        model = info.data.get("model")  # absent when it is wrong itself
+        if training.image_pixels and model:
+            first = _parsed(model.plan).layers[0]
+            if first != Resize(training.image_pixels[-1]):
+                raise ValueError(
+                    f"image_pixels ends with {training.image_pixels[-1]}, but the plan begins with {first}"
+                )
+        return training
 
     def changed(self, overrides: Sequence[str]) -> Recipe:
         """This recipe with ``"section.key=value"`` overrides. Raises: RecipeError."""

@@ -1,17 +1,42 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from lilliput.models.blocks import BLOCKS, LEAKY_SLOPE, BatchNorm, SeededDropout, Standardize
+from lilliput.models.blocks import (
+    BLOCKS,
+    LEAKY_SLOPE,
+    BatchNorm,
+    ResizedImages,
+    SeededDropout,
+    Standardize,
+    Whitening,
+)
 from lilliput.models.blocks import NONLINEARITIES as MODULES
-from lilliput.notation import FC, Conv, Dropout, GlobalPool, Layer, MaxPool, Residual, Shape
+from lilliput.notation import (
+    FC,
+    Conv,
+    Dropout,
+    GlobalPool,
+    Layer,
+    MaxPool,
+    Residual,
+    Resize,
+    Shape,
+    Whiten,
+)
 from lilliput.notation.plan import NONLINEARITIES
 
 EXAMPLES: list[tuple[Layer, Shape]] = [
     *((Conv(size, 5, word), (4, 7, 6)) for size in (1, 3, 7) for word in NONLINEARITIES),
     *((Conv(3, 5, word, batch_norm=True), (4, 7, 6)) for word in NONLINEARITIES),
     *((Residual(size, filters), (4, 7, 6)) for size in (1, 3) for filters in (4, 5)),
+    (Conv(3, 6, "ReLU", groups=2), (4, 7, 6)),
+    (Conv(3, 8, "ReLU", batch_norm=True, groups=4), (4, 7, 6)),
+    *((Whiten(size, 5, stride), (4, 9, 6)) for size, stride in ((2, 2), (3, 1), (6, 4), (5, 3))),
+    (Resize(5), (4, 7, 6)),
     (MaxPool(), (4, 7, 6)),
     (GlobalPool(), (4, 7, 6)),
     *((FC(5, word), (4, 7, 6)) for word in (*NONLINEARITIES, "")),
@@ -38,7 +63,7 @@ def test_a_words_multiply_adds_are_its_modules(layer: Layer, shape: Shape) -> No
 
     block = torch.nn.Sequential(*BLOCKS[type(layer)](layer, shape))
     for module in block.modules():
-        if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
+        if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear, Whitening)):
             module.register_forward_hook(count)
     block(torch.rand(2, *shape))
     assert counted == layer.multiply_adds(shape)
@@ -53,6 +78,27 @@ def test_a_residual_adds_what_comes_in_to_what_it_makes_of_it() -> None:
         around = block.shortcut(values)
         assert torch.equal(block(values), (made + around).relu())
         assert torch.equal(around, values) == (filters == 4)
+
+
+def test_the_filters_of_a_group_see_its_maps_alone() -> None:
+    block = torch.nn.Sequential(*BLOCKS[Conv](Conv(3, 4, "Tanh", groups=2), (4, 5, 5)))
+    values = torch.rand(1, 4, 5, 5)
+    changed = values.clone()
+    changed[:, :2] += 1
+    moved = (block(changed) - block(values)).abs().sum((0, 2, 3)) > 0
+    assert moved.tolist() == [True, True, False, False]
+
+
+def test_images_shrink_as_pillow_shrinks_them() -> None:
+    picture = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
+    shrunk = ResizedImages(24)(picture)
+    seen = Image.fromarray(picture[0].permute(1, 2, 0).numpy())
+    expected = torch.from_numpy(np.array(seen.resize((24, 24), Image.Resampling.BILINEAR)))
+    assert shrunk.dtype == torch.uint8
+    assert (shrunk[0].permute(1, 2, 0).int() - expected.int()).abs().max() <= 1
+    floats = ResizedImages(24)(picture.float() / 255)
+    assert (floats * 255 - shrunk.float()).abs().max() <= 1
+    assert ResizedImages(64)(picture) is picture
 
 
 def test_global_pooling_is_the_mean_of_each_map() -> None:

@@ -74,6 +74,28 @@ Residual(F2-8) -> FC(200)
           ^                             2x2
 Residual -> FC(200)
         ^                               brackets
+ConvReLU(F3-10,G4) -> FC(200)
+                ^                       10 filters cannot be cut into 4
+ConvReLU(F3-8,G0) -> FC(200)
+               ^                        0 groups
+Residual(F3-8,G2) -> FC(200)
+         ^                              Residual cannot
+Whiten(F6-96) -> FC(200)
+       ^                                Whiten cannot
+Whiten(F0-96,S1) -> FC(200)
+        ^                               0x0
+Whiten(F6-96,S3) -> FC(200)
+              ^                         3 apart
+Whiten(F6-96,S8) -> FC(200)
+              ^                         8 apart
+Resize -> FC(200)
+      ^                                 brackets
+Resize(0) -> FC(200)
+       ^                                0 is out
+GlobalPool -> Whiten(F6-96,S4) -> FC(200)
+              ^                         cannot follow GlobalPool
+MaxPool -> Resize(9) -> FC(200)
+           ^                            Resize stands first
 ConvBNReLU(32) -> FC(200)
            ^                            32
 FC(9) -> Dropout(.5) -> FC(200)

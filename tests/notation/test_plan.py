@@ -15,6 +15,8 @@ from lilliput.notation import (
     MaxPool,
     Plan,
     Residual,
+    Resize,
+    Whiten,
     parse,
     trace,
 )
@@ -24,7 +26,24 @@ NONLINEARITY = st.sampled_from(NONLINEARITIES)
 WIDTH = st.integers(1, 65_536)
 DROPOUT = st.builds(Dropout, st.floats(0, 1, exclude_max=True))
 ODD = st.integers(0, 31).map(lambda half: 2 * half + 1)
+GROUPED = st.builds(
+    lambda size, each, word, norm, groups: Conv(size, each * groups, word, norm, groups),
+    ODD,
+    st.integers(1, 64),
+    NONLINEARITY,
+    st.booleans(),
+    st.integers(1, 64),
+)
 CONV = st.builds(Conv, ODD, WIDTH, NONLINEARITY, st.booleans()) | st.builds(Residual, ODD, WIDTH)
+FIRST: st.SearchStrategy[list[Layer]] = st.lists(
+    st.builds(Resize, st.integers(1, 4096)), max_size=1
+)
+WHITEN = st.builds(
+    lambda stride, more, width: Whiten(stride + 2 * more, width, stride),
+    st.integers(1, 30),
+    st.integers(0, 16),
+    WIDTH,
+)
 BEFORE: st.SearchStrategy[list[Layer]] = st.lists(CONV | st.just(MaxPool()) | DROPOUT, max_size=6)
 POOL: st.SearchStrategy[list[Layer]] = st.lists(st.just(GlobalPool()), max_size=1)
 AFTER: st.SearchStrategy[list[Layer]] = st.lists(
@@ -40,8 +59,11 @@ PLANS = st.builds(
 
 
 @settings(deadline=None, max_examples=50)
-@given(PLANS)
-def test_every_plan_reads_back_from_its_own_text(plan: Plan) -> None:
+@given(FIRST, st.lists(GROUPED | WHITEN, max_size=4), PLANS)
+def test_every_plan_reads_back_from_its_own_text(
+    first: list[Layer], more: list[Layer], rest: Plan
+) -> None:
+    plan = Plan((*first, *more, *rest.layers))
     assert parse(str(plan)) == plan
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from lilliput.data.selection import Selection
 
 _CHUNK = 1024
+_SAMPLE = 2000
 _SMALLEST_SCALE = 1 / 255  # a feature that never changes would otherwise be divided by zero
 
 
@@ -38,6 +39,12 @@ def pixel_statistics(selection: Selection) -> PixelStatistics:
         mean.permute(2, 0, 1).float().contiguous(),
         scale.clamp_(min=_SMALLEST_SCALE).permute(2, 0, 1).float().contiguous(),
     )
+
+
+def sample_images(selection: Selection) -> Tensor:
+    """Up to 2,000 of the selected images, evenly spread, as uint8[b,3,h,w]."""
+    chosen = np.unique(np.linspace(0, len(selection) - 1, _SAMPLE).astype(np.int64))
+    return torch.from_numpy(selection.images(chosen)).permute(0, 3, 1, 2)
 
 
 def empty_statistics(height: int, width: int) -> PixelStatistics:

@@ -7,8 +7,20 @@ from math import prod
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv2d, interpolate
 
-from lilliput.notation import FC, Conv, Dropout, GlobalPool, Layer, MaxPool, Residual, Shape
+from lilliput.notation import (
+    FC,
+    Conv,
+    Dropout,
+    GlobalPool,
+    Layer,
+    MaxPool,
+    Residual,
+    Resize,
+    Shape,
+    Whiten,
+)
 
 LEAKY_SLOPE = (
     0.01  # the paper's small constant alpha (§4.2) is not given; this is the field's usual one
@@ -34,6 +46,39 @@ class Standardize(nn.Module):
         if images.dtype == torch.uint8:
             images = images.float() / 255
         return (images - self.mean) / self.scale
+
+
+class ResizedImages(nn.Module):
+    """Images made ``pixels`` high and wide; bilinear, and smoothed before they shrink."""
+
+    def __init__(self, pixels: int) -> None:
+        super().__init__()
+        self.pixels = pixels
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[b,3,pixels,pixels] of [b,3,h,w]; bytes stay bytes on the CPU, where that is several times faster."""
+        if images.shape[2:] == (self.pixels, self.pixels):
+            return images
+        if images.dtype == torch.uint8 and images.device.type != "cpu":
+            images = images.float() / 255
+        return interpolate(images, (self.pixels, self.pixels), mode="bilinear", antialias=True)
+
+
+class Whitening(nn.Module):
+    """A convolution whose filters are measured on the training images (``models.whiten``) and never learned."""
+
+    weight: Tensor
+
+    def __init__(self, layer: Whiten, channels: int) -> None:
+        super().__init__()
+        shape = (layer.filters, channels, layer.filter_pixels, layer.filter_pixels)
+        self.stride = layer.stride
+        self.padding = (layer.filter_pixels - layer.stride) // 2
+        self.register_buffer("weight", torch.zeros(shape))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """float[b,filters,h/stride,w/stride] of float[b,channels,h,w]."""
+        return conv2d(images, self.weight, stride=self.stride, padding=self.padding)
 
 
 class SeededDropout(nn.Module):
@@ -104,6 +149,7 @@ def _convolution(layer: Conv, shape: Shape) -> list[nn.Module]:
         layer.filters,
         layer.filter_pixels,
         padding=layer.filter_pixels // 2,
+        groups=layer.groups,
         bias=not layer.batch_norm,
     )
     return [convolution, BatchNorm(layer.filters)] if layer.batch_norm else [convolution]
@@ -114,6 +160,14 @@ def _residual(layer: Residual, shape: Shape) -> list[nn.Module]:
     body = nn.Sequential(*_conv(*first), *_convolution(*second))
     around = nn.Sequential(*(module for conv in shortcut for module in _convolution(*conv)))
     return [ResidualBlock(body, around)]
+
+
+def _resize(layer: Resize, shape: Shape) -> list[nn.Module]:
+    return [ResizedImages(layer.pixels)]
+
+
+def _whiten(layer: Whiten, shape: Shape) -> list[nn.Module]:
+    return [Whitening(layer, shape[0])]
 
 
 def _max_pool(layer: MaxPool, shape: Shape) -> list[nn.Module]:
@@ -146,6 +200,8 @@ NONLINEARITIES: dict[str, Callable[[], nn.Module]] = {
 BLOCKS: dict[type[Layer], Callable[..., list[nn.Module]]] = {
     Conv: _conv,
     Residual: _residual,
+    Resize: _resize,
+    Whiten: _whiten,
     MaxPool: _max_pool,
     GlobalPool: _global_pool,
     FC: _fc,

@@ -1,4 +1,4 @@
-"""Plan to network. The first layer standardises, so the model owns its pixels."""
+"""Plan to network. The first layer (behind a Resize) standardises, so the model owns its pixels."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lilliput.models.blocks import BLOCKS, NONLINEARITIES, SeededDropout, Standardize
-from lilliput.notation import Plan, trace
+from lilliput.models.blocks import (
+    BLOCKS,
+    NONLINEARITIES,
+    ResizedImages,
+    SeededDropout,
+    Standardize,
+)
+from lilliput.notation import Plan, Resize, trace
 
 _RISING = tuple(type(make()) for make in NONLINEARITIES.values())
 
@@ -16,18 +22,24 @@ _RISING = tuple(type(make()) for make in NONLINEARITIES.values())
 def build_model(plan: Plan, mean: Tensor, scale: Tensor, *, seed: int = 0) -> nn.Sequential:
     """The network of a plan: images uint8[b,3,h,w] in 0..255, or float in 0..1, in; logits float[b,classes] out.
 
-    ``mean`` and ``scale`` are float32[3,h,w] for pixels in 0..1; h and w are the size of the images.
+    ``mean`` and ``scale`` are float32[3,h,w] for pixels in 0..1; h and w are the size of the images. A plan that begins
+    with Resize uses their means over the image. Whitening filters are 0 until ``models.whiten`` measures them.
     Weights are drawn as He et al. (2015, arXiv:1502.01852) do, from ``seed`` alone; biases begin at 0, normalisations
     with factor 1 and offset 0.
     Raises: NotationError when images of this size cannot pass the plan.
     """
-    modules: list[nn.Module] = [Standardize(mean, scale)]
     shape = tuple(mean.shape)
+    modules: list[nn.Module] = []
+    if isinstance(plan.layers[0], Resize):
+        # Of any size: by one mean and one deviation per colour.
+        mean, scale = mean.mean((1, 2), keepdim=True), scale.mean((1, 2), keepdim=True)
     # torch's layers draw weights of their own when they are made; the caller's random numbers stay as they were.
     with torch.random.fork_rng(devices=[]):
         for layer in trace(plan, shape):
             modules += BLOCKS[type(layer.layer)](layer.layer, shape)
             shape = layer.shape
+    # Bytes are resized before anything else: that is fast, and leaves less to standardise.
+    modules.insert(isinstance(plan.layers[0], Resize), Standardize(mean, scale))
     model = nn.Sequential(*pool_first(modules))
     _draw_weights(model, seed)
     return model
@@ -52,6 +64,13 @@ def seed_dropout(model: nn.Module, seed: int) -> None:
     for number, module in enumerate(model.modules()):
         if isinstance(module, SeededDropout):
             module.reseed((seed + number) % 2**63)
+
+
+def resize_images(model: nn.Module, pixels: int) -> None:
+    """Let a model whose plan begins with Resize see its images this high and wide."""
+    for module in model.modules():
+        if isinstance(module, ResizedImages):
+            module.pixels = pixels
 
 
 def _draw_weights(model: nn.Sequential, seed: int) -> None:

@@ -11,7 +11,9 @@ from lilliput.notation.plan import (
     MaxPool,
     Plan,
     Residual,
+    Resize,
     Shape,
+    Whiten,
     trace,
 )
 from lilliput.notation.zoo import ZOO, ZooEntry
@@ -27,7 +29,9 @@ __all__ = [
     "MaxPool",
     "Plan",
     "Residual",
+    "Resize",
     "Shape",
+    "Whiten",
     "ZooEntry",
     "parse",
     "trace",

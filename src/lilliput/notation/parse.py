@@ -18,10 +18,13 @@ from lilliput.notation.plan import (
     MaxPool,
     Plan,
     Residual,
+    Resize,
+    Whiten,
 )
 
 MAX_FILTER_PIXELS = 63
 MAX_WIDTH = 65_536
+MAX_IMAGE_PIXELS = 4096
 
 
 class _Word(NamedTuple):
@@ -107,7 +110,7 @@ def _layer(text: str, word: _Word) -> Layer:
 
 def _check_order(text: str, word: _Word, before: list[Layer], layer: Layer) -> None:
     flat = next((earlier for earlier in before if isinstance(earlier, (FC, GlobalPool))), None)
-    if flat and isinstance(layer, (Conv, MaxPool, Residual, GlobalPool)):
+    if flat and isinstance(layer, (Conv, MaxPool, Residual, GlobalPool, Resize, Whiten)):
         earlier = "a fully connected layer" if isinstance(flat, FC) else str(flat)
         raise NotationError(
             text,
@@ -115,6 +118,8 @@ def _check_order(text: str, word: _Word, before: list[Layer], layer: Layer) -> N
             f"{layer} cannot follow {earlier}",
             "FCReLU, Dropout or FC",
         )
+    if before and isinstance(layer, Resize):
+        raise NotationError(text, word.column, "Resize stands first", "another layer")
     if before and isinstance(before[-1], FC) and not before[-1].nonlinearity:
         raise NotationError(
             text,
@@ -126,21 +131,53 @@ def _check_order(text: str, word: _Word, before: list[Layer], layer: Layer) -> N
 
 def _conv(nonlinearity: str, *, batch_norm: bool = False) -> Callable[[str, _Word], Layer]:
     def rule(text: str, word: _Word) -> Layer:
-        size, filters = _filters(text, word)
-        return Conv(size, filters, nonlinearity, batch_norm)
+        expected = "(F5-32): filter size, then number of filters; (F5-32,G4) in 4 groups"
+        match = _match(rf"{_FILTERS}(?:,\s*G([0-9]+)\s*)?", text, word, expected)
+        size, filters = _odd_filters(text, word, match)
+        groups = _number(match[3] or "1")
+        if groups == 0 or filters % groups:
+            column = word.argument_column + match.start(3)
+            problem = f"{filters} filters cannot be cut into {groups} groups"
+            raise NotationError(text, column, problem, "a number that divides them")
+        return Conv(size, filters, nonlinearity, batch_norm, groups)
 
     return rule
 
 
 def _residual(text: str, word: _Word) -> Layer:
-    return Residual(*_filters(text, word))
+    match = _match(_FILTERS, text, word, "(F5-32): filter size, then number of filters")
+    return Residual(*_odd_filters(text, word, match))
 
 
-def _filters(text: str, word: _Word) -> tuple[int, int]:
-    """Filter size and number of filters, from brackets such as ``(F5-32)``."""
-    match = re.fullmatch(r"\s*F([0-9]+)\s*-\s*([0-9]+)\s*", word.argument or "")
+def _whiten(text: str, word: _Word) -> Layer:
+    expected = "(F6-96,S4): filter size, number of filters, and how many pixels apart"
+    match = _match(rf"{_FILTERS},\s*S([0-9]+)\s*", text, word, expected)
+    size, filters, stride = (_number(match[n]) for n in (1, 2, 3))
+    if not 1 <= size <= MAX_FILTER_PIXELS:
+        column, expected = word.argument_column + match.start(1), f"1 to {MAX_FILTER_PIXELS}"
+        raise NotationError(text, column, f"filters cannot be {size}x{size}", expected)
+    _check_width(text, word.argument_column + match.start(2), filters)
+    if not 1 <= stride <= size or (size - stride) % 2:
+        column = word.argument_column + match.start(3)
+        problem = f"patches of {size}x{size} cannot be {stride} apart"
+        expected = f"1 to {size}, and {'odd' if size % 2 else 'even'}, so that they lie evenly"
+        raise NotationError(text, column, problem, expected)
+    return Whiten(size, filters, stride)
+
+
+_FILTERS = r"\s*F([0-9]+)\s*-\s*([0-9]+)\s*"
+
+
+def _match(pattern: str, text: str, word: _Word, expected: str) -> re.Match[str]:
+    """What stands in the brackets. Raises: NotationError with what was expected there."""
+    match = re.fullmatch(pattern, word.argument or "")
     if not match:
-        raise _argument_error(text, word, "(F5-32): filter size, then number of filters")
+        raise _argument_error(text, word, expected)
+    return match
+
+
+def _odd_filters(text: str, word: _Word, match: re.Match[str]) -> tuple[int, int]:
+    """Filter size and number of filters, from brackets such as ``(F5-32)``."""
     size, filters = _number(match[1]), _number(match[2])
     if size % 2 == 0 or size > MAX_FILTER_PIXELS:
         column = word.argument_column + match.start(1)
@@ -154,11 +191,18 @@ def _filters(text: str, word: _Word) -> tuple[int, int]:
     return size, filters
 
 
+def _resize(text: str, word: _Word) -> Layer:
+    match = _match(r"\s*([0-9]+)\s*", text, word, "(32): the new height and width in pixels")
+    pixels = _number(match[1])
+    if not 1 <= pixels <= MAX_IMAGE_PIXELS:
+        column = word.argument_column + match.start(1)
+        raise NotationError(text, column, f"{pixels} is out of range", f"1 to {MAX_IMAGE_PIXELS}")
+    return Resize(pixels)
+
+
 def _fc(nonlinearity: str) -> Callable[[str, _Word], Layer]:
     def rule(text: str, word: _Word) -> Layer:
-        match = re.fullmatch(r"\s*([0-9]+)\s*", word.argument or "")
-        if not match:
-            raise _argument_error(text, word, "(256): the number of neurons")
+        match = _match(r"\s*([0-9]+)\s*", text, word, "(256): the number of neurons")
         neurons = _number(match[1])
         _check_width(text, word.argument_column + match.start(1), neurons)
         return FC(neurons, nonlinearity)
@@ -210,6 +254,8 @@ WORDS: dict[str, Callable[[str, _Word], Layer]] = {
     **{f"Conv{nonlinearity}": _conv(nonlinearity) for nonlinearity in NONLINEARITIES},
     **{f"ConvBN{name}": _conv(name, batch_norm=True) for name in NONLINEARITIES},
     "Residual": _residual,
+    "Resize": _resize,
+    "Whiten": _whiten,
     "MaxPool": _max_pool,
     "GlobalPool": _global_pool,
     **{f"FC{nonlinearity}": _fc(nonlinearity) for nonlinearity in NONLINEARITIES},

@@ -39,24 +39,72 @@ class Conv(Layer):
 
     ``ConvBNReLU(F5-32)`` normalises each filter's maps over the batch in between, and so needs no biases (Ioffe and
     Szegedy 2015, arXiv:1502.03167). Trained, that is one factor and one offset per filter, which count as nothing.
+    ``ConvBNReLU(F3-128,G4)`` cuts the maps into 4 groups, each seen by its own quarter of the filters (Xie et al. 2016,
+    arXiv:1611.05431).
     """
 
     filter_pixels: int
     filters: int
     nonlinearity: str
     batch_norm: bool = False
+    groups: int = 1
 
     def __str__(self) -> str:
         norm = "BN" if self.batch_norm else ""
-        return f"Conv{norm}{self.nonlinearity}(F{self.filter_pixels}-{self.filters})"
+        groups = f",G{self.groups}" if self.groups > 1 else ""
+        return f"Conv{norm}{self.nonlinearity}(F{self.filter_pixels}-{self.filters}{groups})"
 
     def output(self, shape: Shape) -> Shape:
-        _, height, width = _image(shape)
+        channels, height, width = _image(shape)
+        if channels % self.groups:
+            raise ValueError(f"{channels} maps cannot be cut into {self.groups} groups")
         return (self.filters, height, width)
 
     def parameters(self, shape: Shape) -> int:
         own = 2 if self.batch_norm else 1  # factor and offset, or a bias
-        return self.filters * (self.filter_pixels**2 * shape[0] + own)
+        return self.filters * (self.filter_pixels**2 * shape[0] // self.groups + own)
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return prod(self.output(shape)) * self.filter_pixels**2 * shape[0] // self.groups
+
+
+@dataclass(frozen=True)
+class Resize(Layer):
+    """``Resize(32)``: the image, made 32x32 pixels. A recipe may train with smaller ones at first (``image_pixels``)."""
+
+    pixels: int
+
+    def __str__(self) -> str:
+        return f"Resize({self.pixels})"
+
+    def output(self, shape: Shape) -> Shape:
+        return (_image(shape)[0], self.pixels, self.pixels)
+
+
+@dataclass(frozen=True)
+class Whiten(Layer):
+    """``Whiten(F6-96,S4)``: every 6x6 patch, 4 pixels apart, as 96 uncorrelated numbers of deviation 1.
+
+    They are the patch's coordinates along the strongest directions of the training images' patches, measured once and
+    never learned (Page 2018, myrtle.ai; Jordan 2024, arXiv:2404.00498, section 3.2).
+    """
+
+    filter_pixels: int
+    filters: int
+    stride: int
+
+    def __str__(self) -> str:
+        return f"Whiten(F{self.filter_pixels}-{self.filters},S{self.stride})"
+
+    def output(self, shape: Shape) -> Shape:
+        channels, height, width = _image(shape)
+        if min(height, width) < self.stride:
+            raise ValueError(f"its input is {height}x{width} pixels")
+        if self.filters > channels * self.filter_pixels**2:
+            raise ValueError(
+                f"a patch has only {channels * self.filter_pixels**2} directions, not {self.filters}"
+            )
+        return (self.filters, height // self.stride, width // self.stride)
 
     def multiply_adds(self, shape: Shape) -> int:
         return prod(self.output(shape)) * self.filter_pixels**2 * shape[0]

@@ -20,9 +20,10 @@ from torch.optim import Optimizer
 
 from lilliput.data.batches import Batch, Batches, epoch_order, step_seed
 from lilliput.errors import TrainingError
-from lilliput.models.build import seed_dropout
+from lilliput.models.build import resize_images, seed_dropout
 from lilliput.recipe import Recipe
 from lilliput.results.history import Epoch
+from lilliput.training.optimizer import set_rate
 from lilliput.training.runtime import Runtime
 from lilliput.training.schedule import learning_rate_factor
 
@@ -95,11 +96,12 @@ def fit(
             len(batches.selection), dtype=torch.bool, device=state.sums.device
         )
     while state.epoch <= recipe.training.epochs:
+        if pixels := recipe.training.pixels_in(state.epoch):
+            resize_images(state.model, pixels)
         state.model.train()
         started = time.perf_counter() - state.seconds
         for batch in batches.epoch(state.epoch, state.step):
-            for group in state.optimizer.param_groups:
-                group["lr"] = _rate(recipe, state.epoch, state.step, steps)
+            set_rate(state.optimizer, _rate(recipe, state.epoch, state.step, steps))
             seed_dropout(state.model, step_seed(recipe.seed, state.epoch, state.step))
             loss, right = train_step(state.model, batch, state.optimizer, runtime)
             _count(state, loss, right, batches.batch_images)

@@ -11,6 +11,7 @@ from lilliput.data.batches import Batches, step_seed
 from lilliput.models.build import seed_dropout
 from lilliput.recipe import Recipe
 from lilliput.training.loop import TrainingState, train_step
+from lilliput.training.optimizer import set_rate
 from lilliput.training.runtime import Runtime
 
 # The loss runs away when the mean of the last few is this many times the lowest such mean before.
@@ -50,8 +51,7 @@ def sweep_rates(
     state.model.train()
     steps = ((epoch, step, b) for epoch in count(1) for step, b in enumerate(batches.epoch(epoch)))
     for number, (epoch, step, batch) in zip(range(sweep.steps), steps, strict=False):
-        for group in state.optimizer.param_groups:
-            group["lr"] = sweep.rate(number)
+        set_rate(state.optimizer, sweep.rate(number))
         seed_dropout(state.model, step_seed(recipe.seed, epoch, step))
         loss, _ = train_step(state.model, batch, state.optimizer, runtime)
         losses.append(loss.item())

@@ -9,6 +9,7 @@ from torch import nn
 from torch.optim import SGD, Optimizer
 
 from lilliput.recipe import OptimizerRecipe
+from lilliput.training.muon import Muon
 
 
 def make_optimizer(model: nn.Module, recipe: OptimizerRecipe) -> Optimizer:
@@ -18,20 +19,46 @@ def make_optimizer(model: nn.Module, recipe: OptimizerRecipe) -> Optimizer:
     weight decay adds, so weights (every parameter of two or more dimensions) decay by 2 * lambda and biases by nothing.
     The losses that are reported are the softmax loss alone, without this term.
     """
+    return OPTIMIZERS[recipe.name](model, recipe)
+
+
+def set_rate(optimizer: Optimizer, rate: float) -> None:
+    """Let the next step have this learning rate; a group with a ``factor`` has so many times that."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("factor", 1)
+
+
+def _sgd(model: nn.Module, recipe: OptimizerRecipe) -> Optimizer:
     weights = [p for p in model.parameters() if p.ndim >= 2]
-    biases = [p for p in model.parameters() if p.ndim < 2]
     groups: list[dict[str, Any]] = [
         {"params": weights, "weight_decay": 2 * recipe.l2},
-        {"params": biases, "weight_decay": 0.0},
+        {"params": _biases(model), "weight_decay": 0.0},
     ]
-    return OPTIMIZERS[recipe.name](groups, recipe)
-
-
-def _sgd(groups: list[dict[str, Any]], recipe: OptimizerRecipe) -> Optimizer:
     # Nesterov's form needs a momentum to look ahead with.
     nesterov = recipe.nesterov and recipe.momentum > 0
     return SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=nesterov)
 
 
-OPTIMIZERS: dict[str, Callable[[list[dict[str, Any]], OptimizerRecipe], Optimizer]] = {"sgd": _sgd}
+def _muon(model: nn.Module, recipe: OptimizerRecipe) -> Optimizer:
+    rate = recipe.learning_rate
+    layers = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    parts = {layer.weight: getattr(layer, "groups", 1) for layer in layers[:-1]}
+    groups: list[dict[str, Any]] = [
+        {"params": [w for w in parts if parts[w] == number], "parts": number, "l2": recipe.l2}
+        for number in sorted(set(parts.values()))
+    ]
+    last, biases = recipe.last_layer_rate / rate or 1, recipe.bias_rate / rate or 1
+    groups.append({"params": [layers[-1].weight], "factor": last, "l2": recipe.l2})
+    groups.append({"params": _biases(model), "factor": biases})
+    return Muon(groups, lr=rate, momentum=recipe.momentum)
+
+
+def _biases(model: nn.Module) -> list[nn.Parameter]:
+    return [p for p in model.parameters() if p.ndim < 2]
+
+
+OPTIMIZERS: dict[str, Callable[[nn.Module, OptimizerRecipe], Optimizer]] = {
+    "sgd": _sgd,
+    "muon": _muon,
+}
 """Every optimizer by its name in a recipe."""
