@@ -134,7 +134,7 @@ class AugmentRecipe(Section):
     hue: float = Field(0.0, ge=0, le=0.5)
     """Turn the colour wheel by up to this share of a full turn, either way."""
     label_smoothing: Share = 0.0
-    """This share of every target is spread evenly over the classes. Szegedy et al. 2015, arXiv:1512.00567, section 7."""
+    """This share of every target is spread evenly over the classes (Szegedy et al. 2015, arXiv:1512.00567, §7)."""
 
 
 class OptimizerRecipe(Section):

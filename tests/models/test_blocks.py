@@ -16,6 +16,7 @@ from lilliput.models.blocks import (
 )
 from lilliput.models.blocks import NONLINEARITIES as MODULES
 from lilliput.notation import (
+    BN,
     FC,
     Conv,
     Dropout,
@@ -37,6 +38,8 @@ EXAMPLES: list[tuple[Layer, Shape]] = [
     (Conv(3, 8, "ReLU", batch_norm=True, groups=4), (4, 7, 6)),
     *((Whiten(size, 5, stride), (4, 9, 6)) for size, stride in ((2, 2), (3, 1), (6, 4), (5, 3))),
     (Resize(5), (4, 7, 6)),
+    (Conv(3, 6, "", groups=2), (4, 7, 6)),
+    *((BN(word), (4, 7, 6)) for word in NONLINEARITIES),
     (MaxPool(), (4, 7, 6)),
     (GlobalPool(), (4, 7, 6)),
     *((FC(5, word), (4, 7, 6)) for word in (*NONLINEARITIES, "")),
@@ -129,9 +132,10 @@ def test_every_word_has_an_example() -> None:
     assert set(MODULES) == set(NONLINEARITIES)
 
 
-def test_the_nonlinearities_are_the_papers() -> None:
+def test_the_nonlinearities_are_what_they_are_called() -> None:
     values = torch.tensor([-2.0, 0.0, 3.0])
     assert MODULES["ReLU"]()(values.clone()).tolist() == [0, 0, 3]
+    torch.testing.assert_close(MODULES["SiLU"]()(values.clone()), values * values.sigmoid())
     expected = torch.tensor([-2 * LEAKY_SLOPE, 0, 3])
     torch.testing.assert_close(MODULES["LeakyReLU"]()(values.clone()), expected)
     torch.testing.assert_close(MODULES["Tanh"]()(values), values.tanh())

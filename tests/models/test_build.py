@@ -10,7 +10,6 @@ from lilliput.errors import NotationError
 from lilliput.models.blocks import BatchNorm, ResidualBlock
 from lilliput.models.build import build_model, pool_first, seed_dropout
 from lilliput.notation import ZOO, GlobalPool, parse, trace
-from lilliput.notation.plan import NONLINEARITIES
 
 SMALL = "ConvReLU(F3-4) -> MaxPool -> FCReLU(8) -> Dropout(0.5) -> FC(5)"
 
@@ -57,7 +56,7 @@ def test_the_gradient_reaches_every_parameter(name: str) -> None:
         assert weight.grad.abs().sum() > 0, place
 
 
-@pytest.mark.parametrize("nonlinearity", NONLINEARITIES)
+@pytest.mark.parametrize("nonlinearity", ["ReLU", "LeakyReLU", "Tanh"])
 def test_pooling_first_changes_neither_outputs_nor_gradients(nonlinearity: str) -> None:
     make = {"ReLU": nn.ReLU, "LeakyReLU": nn.LeakyReLU, "Tanh": nn.Tanh}[nonlinearity]
     torch.manual_seed(1)

@@ -78,6 +78,8 @@ ConvReLU(F3-10,G4) -> FC(200)
                 ^                       10 filters cannot be cut into 4
 ConvReLU(F3-8,G0) -> FC(200)
                ^                        0 groups
+Conv(F3-8) -> BNReLU(8) -> FC(200)
+                     ^                  BNReLU cannot
 Residual(F3-8,G2) -> FC(200)
          ^                              Residual cannot
 Whiten(F6-96) -> FC(200)

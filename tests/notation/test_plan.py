@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from lilliput.errors import NotationError
 from lilliput.notation import (
+    BN,
     FC,
     ZOO,
     Conv,
@@ -59,7 +60,7 @@ PLANS = st.builds(
 
 
 @settings(deadline=None, max_examples=50)
-@given(FIRST, st.lists(GROUPED | WHITEN, max_size=4), PLANS)
+@given(FIRST, st.lists(GROUPED | WHITEN | st.builds(BN, NONLINEARITY), max_size=4), PLANS)
 def test_every_plan_reads_back_from_its_own_text(
     first: list[Layer], more: list[Layer], rest: Plan
 ) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate
 
 from lilliput.notation import (
+    BN,
     FC,
     Conv,
     Dropout,
@@ -139,7 +140,8 @@ class ResidualBlock(nn.Module):
 
 
 def _conv(layer: Conv, shape: Shape) -> list[nn.Module]:
-    return [*_convolution(layer, shape), NONLINEARITIES[layer.nonlinearity]()]
+    nonlinearity = [NONLINEARITIES[layer.nonlinearity]()] if layer.nonlinearity else []
+    return [*_convolution(layer, shape), *nonlinearity]
 
 
 def _convolution(layer: Conv, shape: Shape) -> list[nn.Module]:
@@ -150,9 +152,13 @@ def _convolution(layer: Conv, shape: Shape) -> list[nn.Module]:
         layer.filter_pixels,
         padding=layer.filter_pixels // 2,
         groups=layer.groups,
-        bias=not layer.batch_norm,
+        bias=bool(layer.nonlinearity) and not layer.batch_norm,
     )
     return [convolution, BatchNorm(layer.filters)] if layer.batch_norm else [convolution]
+
+
+def _norm(layer: BN, shape: Shape) -> list[nn.Module]:
+    return [BatchNorm(shape[0]), NONLINEARITIES[layer.nonlinearity]()]
 
 
 def _residual(layer: Residual, shape: Shape) -> list[nn.Module]:
@@ -194,11 +200,13 @@ NONLINEARITIES: dict[str, Callable[[], nn.Module]] = {
     "ReLU": lambda: nn.ReLU(inplace=True),
     "LeakyReLU": lambda: nn.LeakyReLU(LEAKY_SLOPE, inplace=True),
     "Tanh": nn.Tanh,
+    "SiLU": lambda: nn.SiLU(inplace=True),
 }
-"""The paper's nonlinearities (§4.2). All of them rise, which ``build`` makes use of."""
+"""The paper's nonlinearities (§4.2), and x * sigmoid(x) (Elfwing et al. 2017, arXiv:1702.03118)."""
 
 BLOCKS: dict[type[Layer], Callable[..., list[nn.Module]]] = {
     Conv: _conv,
+    BN: _norm,
     Residual: _residual,
     Resize: _resize,
     Whiten: _whiten,

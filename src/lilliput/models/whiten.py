@@ -16,8 +16,8 @@ SMALLEST_VARIANCE = 1e-2
 def whiten(model: nn.Sequential, images: Tensor) -> None:
     """Set the filters of every Whiten of ``model`` by these images, uint8[b,3,h,w]; without one, nothing happens.
 
-    The filters are the eigenvectors of the patches' second moments, the strongest first, each divided by the square root
-    of its eigenvalue.
+    The filters are the eigenvectors of the patches' second moments, the strongest first, each divided by the square
+    root of its eigenvalue.
     """
     with torch.inference_mode():
         for place, module in enumerate(model):

@@ -2,6 +2,7 @@
 
 from lilliput.notation.parse import parse
 from lilliput.notation.plan import (
+    BN,
     FC,
     Conv,
     Dropout,
@@ -19,6 +20,7 @@ from lilliput.notation.plan import (
 from lilliput.notation.zoo import ZOO, ZooEntry
 
 __all__ = [
+    "BN",
     "FC",
     "ZOO",
     "Conv",

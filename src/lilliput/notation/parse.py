@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from lilliput.errors import NotationError
 from lilliput.notation.plan import (
+    BN,
     FC,
     NONLINEARITIES,
     Conv,
@@ -110,7 +111,7 @@ def _layer(text: str, word: _Word) -> Layer:
 
 def _check_order(text: str, word: _Word, before: list[Layer], layer: Layer) -> None:
     flat = next((earlier for earlier in before if isinstance(earlier, (FC, GlobalPool))), None)
-    if flat and isinstance(layer, (Conv, MaxPool, Residual, GlobalPool, Resize, Whiten)):
+    if flat and isinstance(layer, (BN, Conv, MaxPool, Residual, GlobalPool, Resize, Whiten)):
         earlier = "a fully connected layer" if isinstance(flat, FC) else str(flat)
         raise NotationError(
             text,
@@ -140,6 +141,15 @@ def _conv(nonlinearity: str, *, batch_norm: bool = False) -> Callable[[str, _Wor
             problem = f"{filters} filters cannot be cut into {groups} groups"
             raise NotationError(text, column, problem, "a number that divides them")
         return Conv(size, filters, nonlinearity, batch_norm, groups)
+
+    return rule
+
+
+def _norm(nonlinearity: str) -> Callable[[str, _Word], Layer]:
+    def rule(text: str, word: _Word) -> Layer:
+        if word.argument is not None:
+            raise _argument_error(text, word, f"no brackets: BN{nonlinearity} keeps its shape")
+        return BN(nonlinearity)
 
     return rule
 
@@ -253,6 +263,8 @@ def _check_width(text: str, column: int, width: int) -> None:
 WORDS: dict[str, Callable[[str, _Word], Layer]] = {
     **{f"Conv{nonlinearity}": _conv(nonlinearity) for nonlinearity in NONLINEARITIES},
     **{f"ConvBN{name}": _conv(name, batch_norm=True) for name in NONLINEARITIES},
+    "Conv": _conv(""),
+    **{f"BN{name}": _norm(name) for name in NONLINEARITIES},
     "Residual": _residual,
     "Resize": _resize,
     "Whiten": _whiten,

@@ -14,7 +14,7 @@ Shape = tuple[int, ...]
 """(channels, height, width) of an image or a stack of feature maps; (neurons,) after a fully connected layer."""
 
 ARROW = " -> "
-NONLINEARITIES = ("ReLU", "LeakyReLU", "Tanh")
+NONLINEARITIES = ("ReLU", "LeakyReLU", "Tanh", "SiLU")
 
 
 class Layer(ABC):
@@ -40,7 +40,7 @@ class Conv(Layer):
     ``ConvBNReLU(F5-32)`` normalises each filter's maps over the batch in between, and so needs no biases (Ioffe and
     Szegedy 2015, arXiv:1502.03167). Trained, that is one factor and one offset per filter, which count as nothing.
     ``ConvBNReLU(F3-128,G4)`` cuts the maps into 4 groups, each seen by its own quarter of the filters (Xie et al. 2016,
-    arXiv:1611.05431).
+    arXiv:1611.05431). ``Conv(F3-128)`` is the filters alone, without biases: what follows normalises.
     """
 
     filter_pixels: int
@@ -61,7 +61,8 @@ class Conv(Layer):
         return (self.filters, height, width)
 
     def parameters(self, shape: Shape) -> int:
-        own = 2 if self.batch_norm else 1  # factor and offset, or a bias
+        # A factor and an offset, or a bias, or nothing.
+        own = 2 if self.batch_norm else int(bool(self.nonlinearity))
         return self.filters * (self.filter_pixels**2 * shape[0] // self.groups + own)
 
     def multiply_adds(self, shape: Shape) -> int:
@@ -69,8 +70,27 @@ class Conv(Layer):
 
 
 @dataclass(frozen=True)
+class BN(Layer):
+    """``BNReLU``: batch normalisation, then the nonlinearity; behind ``Conv(F3-64) -> MaxPool``, say.
+
+    Normalising after pooling has a quarter of the values to work on (Jordan 2024, arXiv:2404.00498, section 3.1).
+    """
+
+    nonlinearity: str
+
+    def __str__(self) -> str:
+        return f"BN{self.nonlinearity}"
+
+    def output(self, shape: Shape) -> Shape:
+        return _image(shape)
+
+    def parameters(self, shape: Shape) -> int:
+        return 2 * shape[0]
+
+
+@dataclass(frozen=True)
 class Resize(Layer):
-    """``Resize(32)``: the image, made 32x32 pixels. A recipe may train with smaller ones at first (``image_pixels``)."""
+    """``Resize(32)``: the image made 32x32 pixels. A recipe may begin with smaller ones (``training.image_pixels``)."""
 
     pixels: int
 
