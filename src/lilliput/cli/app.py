@@ -33,6 +33,7 @@ COMMANDS = {
     "report": "lilliput.cli.results:report",
     "reproduce": "lilliput.cli.reproduce:reproduce",
     "models": "lilliput.cli.models:models",
+    "bench": "lilliput.cli.bench:bench",
 }
 
 _NAMES = {errno.ENAMETOOLONG, errno.ELOOP}
