@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lilliput.models.blocks import BLOCKS, NONLINEARITIES, SeededDropout, Standardize
+from lilliput.models.blocks import BLOCKS, NONLINEARITIES, SeededDropout, Shared, Standardize
 from lilliput.notation import Plan, trace
 
 _RISING = tuple(type(make()) for make in NONLINEARITIES.values())
@@ -52,6 +52,13 @@ def seed_dropout(model: nn.Module, seed: int) -> None:
     for number, module in enumerate(model.modules()):
         if isinstance(module, SeededDropout):
             module.reseed((seed + number) % 2**63)
+
+
+def share_batch(model: nn.Module, images: int, part: slice) -> None:
+    """Tell the model that its next step sees only ``part`` of a batch of ``images``, the rest being elsewhere."""
+    for module in model.modules():
+        if isinstance(module, Shared):
+            module.batch_images, module.part = images, part
 
 
 def _draw_weights(model: nn.Sequential, seed: int) -> None:
