@@ -91,7 +91,11 @@ class TrainingError(LilliputError):
 
 
 class ProcessError(LilliputError):
-    """Another process of the same training is gone, or does not answer."""
+    """Another process of the same training is gone, or does not answer. ``gone`` are those known to be, from 0."""
+
+    def __init__(self, message: str, hint: str = "", gone: Sequence[int] = ()) -> None:
+        super().__init__(message, hint)
+        self.gone = tuple(gone)
 
 
 class StorageError(LilliputError):

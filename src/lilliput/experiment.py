@@ -118,7 +118,6 @@ def run_steps(
     record = RunRecord(run, dataset.training.names)
     batches = _batches(recipe, dataset, runtime.torch_device, runtime.world)
     yield from fit_recorded(record, state, batches, validation, recipe)
-    record.epochs(state)
     _finish(run, state, dataset, recipe, validation)
 
 
@@ -164,8 +163,8 @@ def _finish(
     run: Run, state: TrainingState, dataset: DataSet, recipe: Recipe, validation: Validation
 ) -> None:
     """Weights and predictions of the last epoch. The weights come last: they are what says that a run is finished."""
-    assert validation.last is not None
-    run.save_predictions(dataset.validation_name, validation.last)
+    RunRecord(run, dataset.training.names).epochs(state)
+    run.save_predictions(dataset.validation_name, validation.latest(state.model))
     plan = recipe.model.network(len(dataset.classes))
     metadata = {
         "classes": json.dumps([list(one) for one in dataset.classes]),

@@ -8,7 +8,7 @@ Between two steps all processes agree on what is next; gradients are averaged wh
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -131,10 +131,10 @@ class Group(World):
 
     def join(self, model: nn.Module) -> nn.Module:
         """The model, with the first process's weights, that averages its gradients over all processes."""
-        # Buffers are the same everywhere: batch normalisation keeps the statistics of the whole batch.
-        return nn.parallel.DistributedDataParallel(
-            model, broadcast_buffers=False, gradient_as_bucket_view=True
-        )
+        joined = nn.parallel.DistributedDataParallel(model, gradient_as_bucket_view=True)
+        # Once is enough: batch normalisation keeps the statistics of the whole batch, so they stay the same everywhere.
+        joined.broadcast_buffers = False
+        return joined
 
     def share_step(self, model: nn.Module, images: int) -> None:
         """Tell the model that its next batch has so many images over all processes."""
@@ -205,9 +205,12 @@ class Group(World):
 
     def beat(self) -> int | None:
         """Say that this process lives. Gives the next one's rank when that one has long not said so."""
-        self.store.add(f"beat/{self.rank}", 1)
         neighbour = (self.rank + 1) % self.size
-        count = self.store.add(f"beat/{neighbour}", 0)
+        try:
+            self.store.add(f"beat/{self.rank}", 1)
+            count = self.store.add(f"beat/{neighbour}", 0)
+        except RuntimeError:  # the store, unless torchrun keeps it, goes with the first process
+            neighbour, count = 0, self._heard[0]
         calls = self._heard[1] + 1 if count == self._heard[0] else 0
         self._heard[:] = count, calls
         return neighbour if count and calls >= SILENT_BEATS else None
@@ -225,7 +228,7 @@ class Group(World):
                     break
             return [rank for rank in silent if rank != self.rank]
         except RuntimeError:
-            return [0]  # the store, unless torchrun keeps it, goes with the first process
+            return [0]  # it had the store
 
     def _beats(self) -> list[int]:
         return [self.store.add(f"beat/{rank}", 0) for rank in range(self.size)]
@@ -244,12 +247,16 @@ class Group(World):
             distributed.destroy_process_group()
 
 
-def lost(gone: list[int], size: int) -> ProcessError:
-    """What is said when processes are gone."""
-    which = (
-        f"process {gone[0]} of {size} is" if len(gone) == 1 else f"processes {gone} of {size} are"
+def lost(gone: Sequence[int], size: int) -> ProcessError:
+    """What is to be said of processes that are gone."""
+    which = f"process {gone[0]} of {size} is"
+    if len(gone) > 1:
+        which = f"processes {', '.join(map(str, gone))} of {size} are"
+    return ProcessError(
+        f"{which} gone (counted from 0), so the training has ended",
+        "the same command with --resume goes on from the last checkpoint",
+        gone,
     )
-    return ProcessError(f"{which} gone (counted from 0), so the training has ended")
 
 
 def _device(asked: str, local_rank: int, local_size: int) -> str:

@@ -17,7 +17,7 @@ from lilliput.results.history import Epoch
 from lilliput.results.run import Run
 from lilliput.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from lilliput.training.loop import Step, TrainingState, check_finite, fit
-from lilliput.training.processes import GO_ON, LEAVE, SAVE
+from lilliput.training.processes import GO_ON, LEAVE, SAVE, World
 from lilliput.training.validation import Validation
 
 
@@ -117,8 +117,7 @@ def fit_recorded(
                     raise Interrupted(
                         "another process was asked to stop; everything so far is saved"
                     )
-            if validation.last is None:  # it was stopped after its last epoch, and goes on only now
-                validation(state.model)
+            validation.latest(state.model)  # of which each process knows a part
     except GeneratorExit:
         world.agree(LEAVE)
         save()
@@ -129,7 +128,9 @@ def fit_recorded(
         raise
 
 
-def _heed(agreed: int, save: Callable[[], None]) -> None:
+def _agree(world: World, is_due: bool, save: Callable[[], None]) -> None:
+    """Save when the first process finds it due, or one of the others has left; then leave too. Raises: Interrupted."""
+    agreed = world.agree(SAVE if is_due and world.is_first else GO_ON)
     if agreed != GO_ON:
         save()
     if agreed == LEAVE:

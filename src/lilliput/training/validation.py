@@ -30,6 +30,12 @@ class Validation:
         self.last = predict_selection(model, self.selection, self.views, self.runtime)
         return log_loss(self.last), top_k_accuracy(self.last, 1)
 
+    def latest(self, model: nn.Module) -> Predictions:
+        """What was said last; asked now of a training that stopped after its last epoch and goes on only to finish."""
+        if self.last is None:
+            self.last = predict_selection(model, self.selection, self.views, self.runtime)
+        return self.last
+
 
 def predict_selection(
     model: nn.Module, selection: Selection, views: Sequence[str], runtime: Runtime
