@@ -126,8 +126,7 @@ def follow_steps(recipe: Recipe, pack: Pack, world: Group) -> Generator[Step | E
 
     Raises: LilliputError; Interrupted when another process is asked to stop.
     """
-    with world.together():
-        begin: Beginning | None = world.hand_out(None)
+    begin: Beginning | None = world.hand_out(None)
     if begin is None:  # the run is finished
         return
     if begin.fingerprint != pack.fingerprint:

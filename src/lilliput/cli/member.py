@@ -38,11 +38,11 @@ def joined(device: str) -> Iterator[Group]:
         if not group.is_first:
             raise SystemExit(error.exit_code) from error
         raise
-    except LilliputError as error:
+    except BaseException as error:
         # What is left of the group may wait for the others, who do not come.
-        atexit.register(_leave_at_once, error.exit_code)
+        atexit.register(_leave_at_once, getattr(error, "exit_code", 1))
         if _is_told(error, group):
-            raise SystemExit(error.exit_code) from error
+            raise SystemExit(getattr(error, "exit_code", 1)) from error
         raise
     finally:
         pulse.stop()
@@ -67,11 +67,11 @@ def follow_first(recipe: Recipe, data: str, group: Group) -> None:
         raise error
 
 
-def _is_told(error: LilliputError, group: Group) -> bool:
-    """Whether another process tells the user what there is to tell."""
+def _is_told(error: BaseException, group: Group) -> bool:
+    """Whether another process has told, or will tell, what there is to tell; a bug is always told."""
     if isinstance(error, ProcessError) and error.gone and SUPERVISOR in os.environ:
         return True  # who started this process sees best who is gone
-    return not group.may_tell()
+    return not group.may_tell() and isinstance(error, LilliputError)
 
 
 def _leave_at_once(code: int) -> None:

@@ -32,7 +32,7 @@ GO_ON, SAVE, LEAVE = range(3)
 TIMEOUT_MINUTES = 10
 # Who has not moved in so many calls of ``beat`` is taken for dead; counted in calls and not in seconds, so that a
 # machine that sleeps does not kill a training. When something has broken already, a few seconds tell who is gone.
-SILENT_BEATS, ROLL_CALL_SECONDS = 15, 4.0
+SILENT_BEATS, ROLL_CALL_SECONDS = 15, 6.0
 _T = TypeVar("_T")
 
 
@@ -168,7 +168,8 @@ class Group(World):
     def hand_out(self, value: _T) -> _T:
         """What the first process gives here, for all of them; it must be picklable."""
         values = [value]
-        distributed.broadcast_object_list(values, device=torch.device("cpu"))
+        with self.together():
+            distributed.broadcast_object_list(values, device=torch.device("cpu"))
         return values[0]
 
     def agree(self, wish: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from lilliput.results.history import Epoch
 from lilliput.results.run import Run
 from lilliput.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from lilliput.training.loop import Step, TrainingState, check_finite, fit
-from lilliput.training.processes import GO_ON, LEAVE, SAVE, World
+from lilliput.training.processes import GO_ON, LEAVE, SAVE
 from lilliput.training.validation import Validation
 
 
@@ -91,6 +91,19 @@ def fit_recorded(
 
     When one of several processes is left by its caller, all others save and end too, with Interrupted.
     """
+    try:
+        with validation.runtime.world.together():
+            yield from _fit_saved(record, state, batches, validation, recipe)
+            validation.latest(state.model)  # of which each process knows a part
+    except LilliputError as error:
+        with suppress(StorageError):  # a full disk is what the error may be about
+            record.log(f"stopped: {error}")
+        raise
+
+
+def _fit_saved(
+    record: Record, state: TrainingState, batches: Batches, validation: Validation, recipe: Recipe
+) -> Iterator[Step | Epoch]:
     runtime, world = validation.runtime, validation.runtime.world
     saved = time.monotonic()
 
@@ -102,36 +115,19 @@ def fit_recorded(
         saved = time.monotonic()
 
     try:
-        with world.together():
-            for event in fit(state, batches, validation, recipe, runtime):
-                if isinstance(event, Epoch):
-                    record.epochs(state)
-                    record.log(repr(event))
-                    save()
-                yield event
-                is_due = time.monotonic() - saved > recipe.training.checkpoint_seconds
-                agreed = world.agree(SAVE if world.is_first and is_due else GO_ON)
-                if agreed != GO_ON:
-                    save()
-                if agreed == LEAVE:
-                    raise Interrupted(
-                        "another process was asked to stop; everything so far is saved"
-                    )
-            validation.latest(state.model)  # of which each process knows a part
+        for event in fit(state, batches, validation, recipe, runtime):
+            if isinstance(event, Epoch):
+                record.epochs(state)
+                record.log(repr(event))
+                save()
+            yield event
+            is_due = time.monotonic() - saved > recipe.training.checkpoint_seconds
+            agreed = world.agree(SAVE if is_due and world.is_first else GO_ON)
+            if agreed != GO_ON:
+                save()
+            if agreed == LEAVE:
+                raise Interrupted("another process was asked to stop; everything so far is saved")
     except GeneratorExit:
         world.agree(LEAVE)
         save()
         raise
-    except LilliputError as error:
-        with suppress(StorageError):  # a full disk is what the error may be about
-            record.log(f"stopped: {error}")
-        raise
-
-
-def _agree(world: World, is_due: bool, save: Callable[[], None]) -> None:
-    """Save when the first process finds it due, or one of the others has left; then leave too. Raises: Interrupted."""
-    agreed = world.agree(SAVE if is_due and world.is_first else GO_ON)
-    if agreed != GO_ON:
-        save()
-    if agreed == LEAVE:
-        raise Interrupted("another process was asked to stop; everything so far is saved")
