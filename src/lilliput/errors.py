@@ -9,6 +9,7 @@
     ├── PackError                     a pack that is missing, damaged or of another version
     ├── RunError                      a run folder that is missing, unfinished, damaged or in the way
     ├── TrainingError                 training cannot go on (a loss that is not a number, say)
+    ├── ProcessError                  another process of the same training is gone, or does not answer
     ├── StorageError                  a full disk, a read-only place
     ├── MissingExtraError             an optional dependency that is not installed
     └── Interrupted                   exit 130: stopped by the user, all work saved
@@ -87,6 +88,14 @@ class RunError(LilliputError):
 
 class TrainingError(LilliputError):
     """Training cannot go on."""
+
+
+class ProcessError(LilliputError):
+    """Another process of the same training is gone, or does not answer. ``gone`` are those known to be, from 0."""
+
+    def __init__(self, message: str, hint: str = "", gone: Sequence[int] = ()) -> None:
+        super().__init__(message, hint)
+        self.gone = tuple(gone)
 
 
 class StorageError(LilliputError):

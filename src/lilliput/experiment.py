@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +29,7 @@ from lilliput.data.statistics import (
     pixel_statistics,
     sample_images,
 )
-from lilliput.errors import LilliputError, RecipeError, RunError, StorageError
+from lilliput.errors import LilliputError, PackError, RecipeError, RunError
 from lilliput.models.build import build_model
 from lilliput.models.whiten import whiten
 from lilliput.notation import parse
@@ -38,21 +37,25 @@ from lilliput.recipe import Recipe, differences, load_recipe
 from lilliput.results.history import Epoch
 from lilliput.results.predictions import Predictions
 from lilliput.results.run import Run, refuse_occupied
-from lilliput.training.checkpoint import load_checkpoint, save_checkpoint
+from lilliput.training.checkpoint import load_checkpoint
 from lilliput.training.environment import Dropped, describe_environment
-from lilliput.training.loop import Step, TrainingState, check_finite, fit
+from lilliput.training.loop import Step, TrainingState
 from lilliput.training.lr_find import RatePoint, Sweep, sweep_rates
 from lilliput.training.optimizer import make_optimizer
+from lilliput.training.processes import ALONE, Group, World
+from lilliput.training.record import Beginning, Record, RunRecord, fit_recorded
 from lilliput.training.runtime import Runtime, choose_runtime, recorded_runtime, runtime_here
 from lilliput.training.validation import Validation, predict_selection
 from lilliput.training.weights import read_tensors, write_tensors
 
 __all__ = [
+    "Group",
     "RatePoint",
     "Runtime",
     "Step",
     "Sweep",
     "evaluate_run",
+    "follow_steps",
     "load_model",
     "rate_steps",
     "run_experiment",
@@ -79,18 +82,22 @@ def run_steps(
     pack: Pack,
     folder: Path,
     *,
-    device: str = "auto",
+    device: str | Group = "auto",
     resume: bool = False,
     command: str = "",
 ) -> Generator[Runtime | Step | Epoch]:
     """:func:`run_experiment` seen from inside: a Runtime, then a Step after every step and an Epoch after every epoch.
 
     Whoever leaves the loop early leaves a checkpoint behind. ``command`` is what the run says it was started by.
+    ``device`` may be a group of processes, each with its own device: the first calls this, all others
+    :func:`follow_steps`.
     """
+    world, device = (device, device.device) if isinstance(device, Group) else (ALONE, device)
     if resume:
         run = _open_to_resume(folder, recipe, pack)
-        runtime = recorded_runtime(run.environment.get("runtime", {}), device)
+        runtime = recorded_runtime(run.environment.get("runtime", {}), device, world)
         if run.is_finished:
+            world.hand_out(None)
             yield runtime
             return
         dataset = _select(pack, recipe)
@@ -106,15 +113,40 @@ def run_steps(
         refuse_occupied(Path(folder))
         dataset = _select(pack, recipe)
         model = _new_model(recipe, dataset)
-        runtime = _choose_runtime(recipe, dataset, model, device)
+        runtime = _choose_runtime(recipe, dataset, model, device, world)
         dropped = Dropped(dataset.dropped, drop_digest(recipe.data)) if recipe.data.drop else None
         environment = describe_environment(runtime, pack, command, dropped)
         run = Run.create(folder, recipe.to_toml(), environment, dataset.classes)
         state = _new_state(model, recipe, runtime)
+    world.hand_out(Beginning.of(pack.fingerprint, runtime.to_json(), run.checkpoints_path))
     yield runtime
     validation = Validation(dataset.validation, recipe.evaluation.views, runtime)
-    yield from _train(run, state, dataset, recipe, validation)
+    record = RunRecord(run, dataset.training.names)
+    batches = _batches(recipe, dataset, runtime.torch_device, runtime.world)
+    yield from fit_recorded(record, state, batches, validation, recipe)
     _finish(run, state, dataset, recipe, validation)
+
+
+def follow_steps(recipe: Recipe, pack: Pack, world: Group) -> Generator[Step | Epoch]:
+    """What every process but the first does of :func:`run_steps`: the same steps, and nothing is written.
+
+    Raises: LilliputError; Interrupted when another process is asked to stop.
+    """
+    begin: Beginning | None = world.hand_out(None)
+    if begin is None:  # the run is finished
+        return
+    if begin.fingerprint != pack.fingerprint:
+        raise PackError(
+            f"{pack.path}, which process {world.rank} trains on, is not the data of the first process",
+            "give all machines the same data",
+        )
+    dataset = _select(pack, recipe)
+    runtime = recorded_runtime(begin.runtime, "auto", world)
+    state = _new_state(_new_model(recipe, dataset), recipe, runtime)
+    begin.restore(state)
+    validation = Validation(dataset.validation, recipe.evaluation.views, runtime)
+    batches = _batches(recipe, dataset, runtime.torch_device, runtime.world)
+    yield from fit_recorded(Record(), state, batches, validation, recipe)
 
 
 def rate_steps(
@@ -128,60 +160,16 @@ def rate_steps(
     model = _new_model(recipe, dataset)
     runtime = _choose_runtime(recipe, dataset, model, device)
     yield runtime
-    batches = _batches(recipe, dataset, runtime.torch_device)
+    batches = _batches(recipe, dataset, runtime.torch_device, runtime.world)
     yield from sweep_rates(_new_state(model, recipe, runtime), batches, recipe, runtime, sweep)
-
-
-def _train(
-    run: Run, state: TrainingState, dataset: DataSet, recipe: Recipe, validation: Validation
-) -> Iterator[Step | Epoch]:
-    """Hand out what happens; record every epoch, save a checkpoint after it, now and then within it, and on leaving."""
-    runtime = validation.runtime
-    batches = _batches(recipe, dataset, runtime.torch_device)
-    saved = time.monotonic()
-
-    def save() -> None:
-        nonlocal saved
-        check_finite(state, recipe)
-        save_checkpoint(run.checkpoints_path, state)
-        saved = time.monotonic()
-
-    try:
-        for event in fit(state, batches, validation, recipe, runtime):
-            if isinstance(event, Epoch):
-                _record(run, state, dataset)
-                run.log(repr(event))
-            if (
-                isinstance(event, Epoch)
-                or time.monotonic() - saved > recipe.training.checkpoint_seconds
-            ):
-                save()
-            yield event
-    except GeneratorExit:
-        save()
-        raise
-    except LilliputError as error:
-        with suppress(StorageError):  # a full disk is what the error may be about
-            run.log(f"stopped: {error}")
-        raise
-
-
-def _record(run: Run, state: TrainingState, dataset: DataSet) -> None:
-    """All epochs so far: the history, and what was learned when."""
-    run.record(state.history)
-    if state.learning:
-        run.record_learning(state.learning, dataset.training.names)
 
 
 def _finish(
     run: Run, state: TrainingState, dataset: DataSet, recipe: Recipe, validation: Validation
 ) -> None:
     """Weights and predictions of the last epoch. The weights come last: they are what says that a run is finished."""
-    _record(run, state, dataset)
-    if validation.last is None:  # it was stopped after its last epoch, and goes on only now
-        validation(state.model)
-    assert validation.last is not None
-    run.save_predictions(dataset.validation_name, validation.last)
+    RunRecord(run, dataset.training.names).epochs(state)
+    run.save_predictions(dataset.validation_name, validation.latest(state.model))
     plan = recipe.model.network(len(dataset.classes))
     metadata = {
         "classes": json.dumps([list(one) for one in dataset.classes]),
@@ -306,9 +294,12 @@ def _select(pack: Pack, recipe: Recipe) -> DataSet:
     return dataset
 
 
-def _choose_runtime(recipe: Recipe, dataset: DataSet, model: nn.Module, device: str) -> Runtime:
-    batch = next(_batches(recipe, dataset, torch.device("cpu")).epoch(1))
-    return choose_runtime(recipe.training, device, model, batch.images, batch.targets)
+def _choose_runtime(
+    recipe: Recipe, dataset: DataSet, model: nn.Module, device: str, world: World = ALONE
+) -> Runtime:
+    batch = next(_batches(recipe, dataset, torch.device("cpu"), world).epoch(1))
+    runtime = choose_runtime(recipe.training, device, model, batch.images, batch.targets)
+    return replace(runtime, world=world)
 
 
 def _new_state(model: nn.Module, recipe: Recipe, runtime: Runtime) -> TrainingState:
@@ -327,8 +318,8 @@ def _new_model(recipe: Recipe, dataset: DataSet) -> nn.Sequential:
     return model
 
 
-def _batches(recipe: Recipe, dataset: DataSet, device: torch.device) -> Batches:
-    return Batches(
+def _batches(recipe: Recipe, dataset: DataSet, device: torch.device, world: World) -> Batches:
+    batches = Batches(
         dataset.training,
         len(dataset.classes),
         batch_images=recipe.training.batch_images,
@@ -336,3 +327,4 @@ def _batches(recipe: Recipe, dataset: DataSet, device: torch.device) -> Batches:
         augmentations=augmentations(recipe.augment),
         device=device,
     )
+    return batches.shared(world)

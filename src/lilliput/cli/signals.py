@@ -29,7 +29,7 @@ class StopRequest:
 
 
 @contextmanager
-def stop_requests() -> Iterator[StopRequest]:
+def stop_requests(*, is_silent: bool = False) -> Iterator[StopRequest]:
     """Collect stop signals while the block runs. Outside the main thread, where none arrive, it does nothing."""
     request = StopRequest()
 
@@ -37,7 +37,8 @@ def stop_requests() -> Iterator[StopRequest]:
         if request:
             os._exit(128 + number)
         request.signal = number
-        note("\nstopping after this step; once more stops at once")
+        if not is_silent:
+            note("\nstopping after this step; once more stops at once")
 
     if threading.current_thread() is not threading.main_thread():
         yield request

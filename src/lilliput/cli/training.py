@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,13 +12,20 @@ from cyclopts import Parameter
 
 from lilliput.cli.console import Flag, Json, answer, bold, note, percent, program
 from lilliput.cli.data import open_pack
+from lilliput.cli.processes import (
+    command_line,
+    is_restarted,
+    membership,
+    refuse_processes,
+    run_processes,
+)
 from lilliput.cli.results import save_all_figures
 from lilliput.cli.watch import watch
-from lilliput.errors import Interrupted
+from lilliput.errors import Interrupted, ProcessError
+from lilliput.results.run import Run
 
 if TYPE_CHECKING:
     from lilliput.cli.signals import StopRequest
-    from lilliput.results.run import Run
 
 
 def train(
@@ -27,6 +36,7 @@ def train(
     run: Path | None = None,
     resume: Flag = False,
     device: str = "auto",
+    processes: int = 1,
     follow: Annotated[list[str] | None, Parameter(name="--watch", negative=())] = None,
     json: Json = False,
 ) -> None:
@@ -49,40 +59,72 @@ def train(
         Go on with an unfinished run; without --run, with the newest one of this recipe.
     device
         auto, cpu, cuda, cuda:1, mps.
+    processes
+        Share every batch among so many processes on this machine, each with a GPU of its own where there are GPUs.
+        torchrun does it on several machines: docs/distributed.md.
     follow
         Also follow the training in tensorboard, wandb or mlflow; can be given several times.
     """
     from lilliput.api import run_folder
     from lilliput.recipe import load_recipe
-    from lilliput.results.run import Run
     from lilliput.watching import Watchers
 
     loaded = load_recipe(recipe, overrides)
-    with (
-        run_folder(loaded.name, run, resume=resume) as folder,
-        Watchers(follow or (), folder) as watchers,
-    ):
-        pack = open_pack(data)
-        from lilliput.experiment import run_steps  # last: PyTorch takes seconds to load
+    refuse_processes(processes, loaded.training.batch_images)
+    resume = resume or is_restarted(run)
+    words = ["train", recipe, *overrides, "--data", data]
+    words += [] if device == "auto" else ["--device", device]
+    words += [word for name in follow or () for word in ("--watch", name)]
+    with membership(device) as group:
+        if group and not group.is_first:
+            from lilliput.cli.member import follow_first
 
-        note(f"training {loaded.name} into {folder}")
-        words = ["lilliput", "train", recipe, *overrides, "--data", data, "--run", str(folder)]
-        words += [] if device == "auto" else ["--device", device]
-        words += [word for name in follow or () for word in ("--watch", name)]
-        events = run_steps(
-            loaded, pack, folder, device=device, resume=resume, command=shlex.join(words)
-        )
-        stop = watch(events, epochs=loaded.training.epochs, title=loaded.name, watchers=watchers)
-        if stop:
-            raise _interrupted(stop, shlex.join([*words, "--resume"]))
-        finished = Run.open(folder)
-        save_all_figures(folder)
-        watchers.finish()
+            follow_first(loaded, data, group)
+            return
+        with (
+            run_folder(loaded.name, run, resume=resume) as folder,
+            Watchers(follow or (), folder) as watchers,
+        ):
+            words += ["--run", str(folder)]
+            again = command_line([*words, "--resume"], processes)
+            if processes > 1:
+                open_pack(data)  # here, that not all of them have to show it
+                words += ["--resume"] * resume + ["--json"] * json
+                run_processes(words, processes, again)
+                return
+            with group.in_turn() if group else nullcontext():
+                pack = open_pack(data)
+            from lilliput.experiment import run_steps  # last: PyTorch takes seconds to load
+
+            note(f"training {loaded.name} into {folder}")
+            command = command_line(words, processes)
+            events = run_steps(
+                loaded, pack, folder, device=group or device, resume=resume, command=command
+            )
+            with _going_on(again):
+                stop = watch(
+                    events, epochs=loaded.training.epochs, title=loaded.name, watchers=watchers
+                )
+                if stop:
+                    raise _interrupted(stop)
+            finished = Run.open(folder)
+            save_all_figures(folder)
+            watchers.finish()
     answer(_summary(finished), _facts(finished), as_json=json)
 
 
-def _interrupted(stop: StopRequest, again: str) -> Interrupted:
-    error = Interrupted("everything so far is saved", f"to go on: {again}")
+@contextmanager
+def _going_on(again: str) -> Iterator[None]:
+    """Whoever stops in the block, or is stopped, learns the command that goes on."""
+    try:
+        yield
+    except (Interrupted, ProcessError) as error:
+        error.hint = f"to go on: {again}"
+        raise
+
+
+def _interrupted(stop: StopRequest) -> Interrupted:
+    error = Interrupted("everything so far is saved")
     error.exit_code = stop.exit_code
     return error
 

@@ -104,9 +104,9 @@ class Screen:
 
 def describe_runtime(runtime: Runtime) -> str:
     """What the training runs on, and the timings that decided it."""
-    chosen = (
-        f"{runtime.device}, {runtime.threads} threads, {runtime.precision}, {runtime.memory_format}"
-    )
+    processes = f"{runtime.world.size} processes of " if runtime.world.size > 1 else ""
+    threads = f"{processes}{runtime.threads} threads"
+    chosen = f"{runtime.device}, {threads}, {runtime.precision}, {runtime.memory_format}"
     timings = ", ".join(f"{name} {ms:.1f} ms" for name, ms in runtime.timings.items())
     return f"running on {chosen}" + (f"  (a step took: {timings})" if timings else "")
 

@@ -7,6 +7,7 @@ the whole state of the input is three integers: a training goes on exactly where
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lilliput.data.selection import Selection
+from lilliput.data.share import Share
 
 
 class Batch(NamedTuple):
@@ -24,11 +26,13 @@ class Batch(NamedTuple):
     targets: float32[b,k], for every image a probability per class.
     boxes: int16[b,4], the bounding boxes x0 y0 x1 y1 in pixels of the images as they are in the pack, both ends within
     the box, -1 where there is none; or None. An augmentation that moves pixels hands on None.
+    weight: what the mean loss of these images counts for in the mean over all processes; see :class:`Share`.
     """
 
     images: Tensor
     targets: Tensor
     boxes: Tensor | None = None
+    weight: float = 1.0
 
 
 class Draws:
@@ -80,17 +84,33 @@ class Batches:
         self.seed = seed
         self.augmentations = tuple(augmentations)
         self.device = device or torch.device("cpu")
+        self.share = Share()
+
+    def shared(self, share: Share) -> Batches:
+        """The same batches, of each of which this process hands out its share.
+
+        Raises: UsageError when they cannot be shared equally.
+        """
+        share.refuse_uneven(self.batch_images)
+        batches = copy(self)
+        batches.share = share
+        return batches
 
     def __len__(self) -> int:
         return -(-len(self.selection) // self.batch_images)
+
+    def images_in(self, step: int) -> int:
+        """How many images the batch of a step (from 0) has over all processes; the last of an epoch may have fewer."""
+        return min(self.batch_images, len(self.selection) - step * self.batch_images)
 
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """The batches of an epoch (counted from 1), from ``first_step`` (counted from 0) on."""
         order = epoch_order(self.seed, epoch, len(self.selection))
         for step in range(first_step, len(self)):
             chosen = order[step * self.batch_images : (step + 1) * self.batch_images]
-            batch = self._load(chosen)
-            draws = Draws(step_seed(self.seed, epoch, step), len(chosen), slice(None), self.device)
+            part = self.share.part(len(chosen))
+            batch = self._load(chosen[part])._replace(weight=self.share.weight(len(chosen)))
+            draws = Draws(step_seed(self.seed, epoch, step), len(chosen), part, self.device)
             for augmentation in self.augmentations:
                 batch = augmentation(batch, draws)
             yield batch

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn.functional import conv2d, interpolate
 
 from lilliput.notation import (
@@ -82,8 +83,22 @@ class Whitening(nn.Module):
         return conv2d(images, self.weight, stride=self.stride, padding=self.padding)
 
 
-class SeededDropout(nn.Module):
-    """Dropout that draws from a generator of its own, so that a step can be repeated exactly. Paper: §4.4."""
+class Shared:
+    """A layer that looks beyond one image: where several processes share a batch, it must know of the whole.
+
+    ``batch_images`` is how many images the batch has over all processes, or 0 when this process has them all; ``part``
+    says which of them it has. See ``share_batch`` in ``build``.
+    """
+
+    batch_images = 0
+    part = slice(None)
+
+
+class SeededDropout(Shared, nn.Module):
+    """Dropout that draws from a generator of its own, so that a step can be repeated exactly. Paper: §4.4.
+
+    It draws for the whole batch, so what is dropped does not depend on how many processes share it.
+    """
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -103,18 +118,32 @@ class SeededDropout(nn.Module):
             return values
         if self._generator is None or self._generator.device != values.device:
             self._generator = torch.Generator(values.device).manual_seed(self._seed)
-        kept = torch.empty_like(values).bernoulli_(1 - self.rate, generator=self._generator)
+        whole = (
+            _of_all(values, self.batch_images) if self.batch_images else torch.empty_like(values)
+        )
+        kept = whole.bernoulli_(1 - self.rate, generator=self._generator)[self.part]
         return values * kept / (1 - self.rate)
 
 
-class BatchNorm(nn.BatchNorm2d):
+def _of_all(values: Tensor, images: int) -> Tensor:
+    """Room for so many images like those of ``values``, in their memory format: drawn numbers fill it in that order."""
+    is_last = not values.is_contiguous() and values.is_contiguous(memory_format=torch.channels_last)
+    memory = torch.channels_last if is_last else torch.contiguous_format
+    shape = (images, *values.shape[1:])
+    return torch.empty(shape, dtype=values.dtype, device=values.device, memory_format=memory)
+
+
+class BatchNorm(Shared, nn.BatchNorm2d):
     """Batch normalisation that lets a batch of one value per map pass, by the statistics of the batches before it.
 
-    Such a batch (the last image of an epoch, its maps pooled to one pixel) has no deviation of its own.
+    Such a batch (the last image of an epoch, its maps pooled to one pixel) has no deviation of its own. Where several
+    processes share a batch, the statistics are those of the whole (torch's own SyncBatchNorm is for CUDA alone).
     """
 
     def forward(self, input: Tensor) -> Tensor:
         """float[b,c,h,w], every map with mean 0 and deviation 1 over the batch, times a factor, plus an offset."""
+        if self.training and self.batch_images:
+            return self._together(input)
         if self.training and input.numel() == input.shape[1]:
             return self.eval_forward(input)
         return super().forward(input)
@@ -124,6 +153,44 @@ class BatchNorm(nn.BatchNorm2d):
         return nn.functional.batch_norm(
             input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
         )
+
+    def _together(self, input: Tensor) -> Tensor:
+        """By the statistics of the batch over all processes, each of which calls this at the same time."""
+        values = self.batch_images * input.shape[2] * input.shape[3]
+        if values == 1:
+            return self.eval_forward(input)
+        before, running_var, batches = self.running_mean, self.running_var, self.num_batches_tracked
+        assert before is not None and running_var is not None and batches is not None
+        assert self.momentum is not None
+        # About the mean of the batches before, both sums can be taken at once and still keep their digits.
+        about = input.float() - before[:, None, None]
+        sums = torch.cat([about.sum((0, 2, 3)), about.square().sum((0, 2, 3))])
+        mean, square = (_SumOverProcesses.apply(sums) / values).chunk(2)
+        variance = (square - mean.square()).clamp(min=0)
+        with torch.no_grad():
+            batches += 1
+            before += self.momentum * mean
+            running_var += self.momentum * (variance * values / (values - 1) - running_var)
+        factor = self.weight * torch.rsqrt(variance + self.eps)
+        offset = self.bias - mean * factor
+        return torch.addcmul(offset[:, None, None], about, factor[:, None, None]).to(input.dtype)
+
+
+class _SumOverProcesses(torch.autograd.Function):
+    """The sum of a tensor over all processes; backwards, of its gradients, for each process has used the sum."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        values = values.clone()
+        distributed.all_reduce(values)
+        return values
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (gradient,) = gradients
+        gradient = gradient.clone()
+        distributed.all_reduce(gradient)
+        return gradient
 
 
 class MapMeans(nn.Module):

@@ -12,6 +12,7 @@ from lilliput.models.blocks import (
     NONLINEARITIES,
     ResizedImages,
     SeededDropout,
+    Shared,
     Standardize,
 )
 from lilliput.notation import Plan, Resize, trace
@@ -72,6 +73,13 @@ def resize_images(model: nn.Module, pixels: int) -> None:
     for module in model.modules():
         if isinstance(module, ResizedImages):
             module.pixels = pixels
+
+
+def share_batch(model: nn.Module, images: int, part: slice) -> None:
+    """Tell the model that its next step sees only ``part`` of a batch of ``images``, the rest being elsewhere."""
+    for module in model.modules():
+        if isinstance(module, Shared):
+            module.batch_images, module.part = images, part
 
 
 def _draw_weights(model: nn.Sequential, seed: int) -> None:

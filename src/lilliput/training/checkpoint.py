@@ -75,6 +75,11 @@ def load_checkpoint(folder: Path, state: TrainingState) -> list[str]:
     return []
 
 
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint that was saved last, whole or not."""
+    return next(iter(_newest_first(folder)), None)
+
+
 def _is_whole(path: Path) -> bool:
     match = _NAME.fullmatch(path.name)
     try:

@@ -24,6 +24,7 @@ from lilliput.models.build import resize_images, seed_dropout
 from lilliput.recipe import Recipe
 from lilliput.results.history import Epoch
 from lilliput.training.optimizer import set_rate
+from lilliput.training.processes import World
 from lilliput.training.runtime import Runtime
 from lilliput.training.schedule import learning_rate_factor
 
@@ -48,7 +49,8 @@ class TrainingState:
     """Everything that changes while training; saved and restored, it goes on as if nothing had happened.
 
     ``epoch`` (from 1) and ``step`` say what comes next. ``sums`` float64[2] are the loss and how many images are right,
-    summed over the epoch so far. ``seconds`` is the training time of the epoch so far.
+    summed over the epoch so far; of several processes each has its own, until they collect. ``seconds`` is the training
+    time of the epoch so far.
 
     ``right`` bool[n] says which images were right at their step of this epoch, in the order the epoch visits them.
     ``learning`` is the same of the epochs before, each epoch the bits uint8[ceil(n/8)] of the images in the order of
@@ -75,8 +77,9 @@ def train_step(
     """
     with runtime.autocast():
         logits = model(runtime.arrange(batch.images))
-        loss = cross_entropy(logits, batch.targets)
-    loss.backward()
+        # Not torch's own mean: of the last batch of an epoch a process may have no image.
+        loss = cross_entropy(logits, batch.targets, reduction="sum") / max(len(logits), 1)
+    (loss * batch.weight).backward()
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return loss.detach().float(), logits.detach().argmax(1) == batch.targets.argmax(1)
@@ -90,7 +93,8 @@ def fit(
     Whenever it hands something out, ``state`` is complete, so the caller may save it and leave.
     Raises: TrainingError when the loss or a weight is no longer a number; asked now and then, and before every Epoch.
     """
-    steps = len(batches)
+    steps, world = len(batches), runtime.world
+    model = world.join(state.model)
     if len(state.right) != len(batches.selection):
         state.right = torch.zeros(
             len(batches.selection), dtype=torch.bool, device=state.sums.device
@@ -103,23 +107,27 @@ def fit(
         for batch in batches.epoch(state.epoch, state.step):
             set_rate(state.optimizer, _rate(recipe, state.epoch, state.step, steps))
             seed_dropout(state.model, step_seed(recipe.seed, state.epoch, state.step))
-            loss, right = train_step(state.model, batch, state.optimizer, runtime)
-            _count(state, loss, right, batches.batch_images)
+            images = batches.images_in(state.step)
+            world.share_step(state.model, images)
+            loss, right = train_step(model, batch, state.optimizer, runtime)
+            first = state.step * batches.batch_images + world.part(images).start
+            _count(state, loss, right, first)
             state.step += 1
             if state.step % LOSS_CHECK_STEPS == 0 or state.step == steps:
+                world.collect(state)
                 check_finite(state, recipe)
             state.seconds = time.perf_counter() - started
             paused = time.perf_counter()
-            yield Step(state.epoch, state.step, steps, len(batch.images))
+            yield Step(state.epoch, state.step, steps, images)
             started += time.perf_counter() - paused  # what the caller does is not training
         # Asked for anew: a training resumed behind an epoch's last step has taken no step here.
-        yield _finish_epoch(state, batches, validate, _rate(recipe, state.epoch, steps - 1, steps))
+        rate = _rate(recipe, state.epoch, steps - 1, steps)
+        yield _finish_epoch(state, batches, validate, rate, world)
 
 
-def _count(state: TrainingState, loss: Tensor, right: Tensor, batch_images: int) -> None:
-    """Add a step to the epoch's sums. Nothing here waits for the device."""
+def _count(state: TrainingState, loss: Tensor, right: Tensor, first: int) -> None:
+    """Add a step, whose images the epoch visits from ``first`` on, to its sums. Nothing here waits for the device."""
     state.sums += torch.stack([loss * len(right), right.sum().float()])
-    first = state.step * batch_images
     state.right[first : first + len(right)] = right
 
 
@@ -137,9 +145,12 @@ def _rate(recipe: Recipe, epoch: int, step: int, steps: int) -> float:
     return recipe.optimizer.learning_rate * factor
 
 
-def _finish_epoch(state: TrainingState, batches: Batches, validate: Validate, rate: float) -> Epoch:
+def _finish_epoch(
+    state: TrainingState, batches: Batches, validate: Validate, rate: float, world: World
+) -> Epoch:
     images = len(batches.selection)
-    loss, right = (state.sums / images).tolist()
+    loss, right = (world.total(state.sums) / images).tolist()
+    memory = torch.tensor(peak_memory_bytes(batches.device))
     val_loss, val_accuracy = validate(state.model)
     epoch = Epoch(
         epoch=state.epoch,
@@ -150,7 +161,7 @@ def _finish_epoch(state: TrainingState, batches: Batches, validate: Validate, ra
         val_loss=val_loss,
         val_accuracy=val_accuracy,
         images_per_second=images / state.seconds if state.seconds else math.nan,
-        peak_memory_bytes=peak_memory_bytes(batches.device),
+        peak_memory_bytes=int(world.total(memory)),
     )
     state.history.append(epoch)
     if state.learning is not None:

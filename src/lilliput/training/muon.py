@@ -18,8 +18,8 @@ class Muon(Optimizer):
     """Nesterov momentum, the weights' step replaced by the nearest orthogonal matrix.
 
     Jordan et al. 2024, https://kellerjordan.github.io/posts/muon. A parameter group has its own ``lr``, ``l2`` (2*l2
-    times W is added to the gradient) and ``parts``: into how many matrices each weight falls, one per group of a grouped
-    convolution; 0 leaves the step as momentum makes it, for biases and for the last layer. ``momentum`` is shared.
+    times W is added to the gradient) and ``parts``: into how many matrices each weight falls, one per group of a
+    grouped convolution; 0 leaves the step as momentum makes it, for biases and for the last layer. ``momentum`` is shared.
     PyTorch's own Muon takes matrices alone, no convolutions.
     """
 

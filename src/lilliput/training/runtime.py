@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy
 from lilliput.errors import RunError, UsageError, did_you_mean
 from lilliput.recipe import TrainingRecipe
 from lilliput.training.memory import keep_freed_memory
+from lilliput.training.processes import ALONE, World
 
 # The pack holds pixels channels last, so that comes first.
 FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
@@ -30,7 +31,8 @@ HOPELESS = 5
 class Runtime:
     """Where and how: ``precision`` fp32 or bf16, ``memory_format`` contiguous or channels_last.
 
-    ``timings`` are the milliseconds of a step in each of the ways that were tried.
+    ``timings`` are the milliseconds of a step in each of the ways that were tried. ``world`` are the processes, each
+    with so many ``threads``.
     """
 
     device: str
@@ -38,6 +40,7 @@ class Runtime:
     memory_format: str
     threads: int
     timings: dict[str, float] = field(default_factory=dict)
+    world: World = ALONE
 
     @property
     def torch_device(self) -> torch.device:
@@ -69,7 +72,9 @@ class Runtime:
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in a run's ``environment.json``."""
-        return asdict(self)
+        facts = asdict(replace(self, world=ALONE))  # what joins the processes cannot be copied
+        del facts["world"]
+        return {**facts, "processes": self.world.size}
 
 
 def find_device(name: str) -> str:
@@ -90,14 +95,18 @@ def find_device(name: str) -> str:
     return name
 
 
-def recorded_runtime(recorded: dict[str, Any], device: str) -> Runtime:
-    """The runtime a run began with, to go on exactly as it did. Raises: RunError, UsageError."""
+def recorded_runtime(recorded: dict[str, Any], device: str, world: World = ALONE) -> Runtime:
+    """The runtime a run began with, to go on exactly as it did; with another number of processes, nearly so.
+
+    Raises: RunError, UsageError.
+    """
     try:
         runtime = Runtime(
             device=str(recorded["device"]),
             precision=str(recorded["precision"]),
             memory_format=str(recorded["memory_format"]),
             threads=int(recorded["threads"]),
+            world=world,
         )
     except (KeyError, ValueError) as error:
         raise RunError(
@@ -108,6 +117,8 @@ def recorded_runtime(recorded: dict[str, Any], device: str) -> Runtime:
             f"the run began on {runtime.device}, not on {device}", "resume it where it began"
         )
     find_device(runtime.device)
+    if recorded.get("processes", 1) != world.size:
+        return replace(runtime, threads=torch.get_num_threads())
     if runtime.device == "cpu" and runtime.threads != torch.get_num_threads():
         torch.set_num_threads(runtime.threads)  # sums are rounded in another order by other threads
     return runtime

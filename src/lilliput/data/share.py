@@ -1,0 +1,39 @@
+"""How the processes of one training share its batches: every batch is cut into as many parts, in order. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lilliput.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Share:
+    """The share of process ``rank`` (from 0) of ``size``."""
+
+    rank: int = 0
+    size: int = 1
+
+    def part(self, images: int) -> slice:
+        """Which of so many images are this process's; some or none when there are fewer images than processes."""
+        return slice(images * self.rank // self.size, images * (self.rank + 1) // self.size)
+
+    def weight(self, images: int) -> float:
+        """How many of so many images are this process's, over how many each process has on average.
+
+        The mean over the processes of their own means, weighted so, is the mean over the images.
+        """
+        part = self.part(images)
+        return (part.stop - part.start) * self.size / images
+
+    def refuse_uneven(self, batch_images: int) -> None:
+        """Raises: UsageError when a whole batch cannot be cut into equal parts."""
+        rest = batch_images % self.size
+        if rest:
+            below, above = batch_images - rest, batch_images - rest + self.size
+            fitting = f"training.batch_images={above}"
+            fitting += f" or {below}" if below else ""
+            raise UsageError(
+                f"training.batch_images = {batch_images} cannot be shared equally by {self.size} processes",
+                f"the nearest that can: {fitting}",
+            )
