@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-NEWTON_SCHULZ_STEPS = 4
-# The coefficients of Jordan's polynomial: after a few steps every singular value lies between about 0.7 and 1.2.
+NEWTON_SCHULZ_STEPS = 3
+# The coefficients of Jordan's polynomial: a few steps bring the singular values near 1.
 _FIRST, _THIRD, _FIFTH = 3.4445, -4.7750, 2.0315
 
 
@@ -18,9 +18,9 @@ class Muon(Optimizer):
     """Nesterov momentum, the weights' step replaced by the nearest orthogonal matrix.
 
     Jordan et al. 2024, https://kellerjordan.github.io/posts/muon. A parameter group has its own ``lr``, ``l2`` (2*l2
-    times W is added to the gradient) and ``parts``: into how many matrices each weight falls, one per group of a
-    grouped convolution; 0 leaves the step as momentum makes it, for biases and for the last layer. ``momentum`` is shared.
-    PyTorch's own Muon takes matrices alone, no convolutions.
+    times W is added to the gradient) and ``parts``: into how many matrices of equal height each weight is cut; 0 leaves
+    the step as momentum makes it, for biases and for the last layer. ``momentum`` is shared. PyTorch's own Muon takes
+    matrices alone, no convolutions.
     """
 
     def __init__(self, groups: Iterable[dict[str, Any]], *, lr: float, momentum: float) -> None:

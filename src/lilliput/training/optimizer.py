@@ -11,6 +11,8 @@ from torch.optim import SGD, Optimizer
 from lilliput.recipe import OptimizerRecipe
 from lilliput.training.muon import Muon
 
+_MUON_FILTERS = 64
+
 
 def make_optimizer(model: nn.Module, recipe: OptimizerRecipe) -> Optimizer:
     """The optimizer of a recipe for the model's parameters.
@@ -42,7 +44,7 @@ def _sgd(model: nn.Module, recipe: OptimizerRecipe) -> Optimizer:
 def _muon(model: nn.Module, recipe: OptimizerRecipe) -> Optimizer:
     rate = recipe.learning_rate
     layers = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
-    parts = {layer.weight: getattr(layer, "groups", 1) for layer in layers[:-1]}
+    parts = {layer.weight: _parts(layer) for layer in layers[:-1]}
     groups: list[dict[str, Any]] = [
         {"params": [w for w in parts if parts[w] == number], "parts": number, "l2": recipe.l2}
         for number in sorted(set(parts.values()))
@@ -51,6 +53,17 @@ def _muon(model: nn.Module, recipe: OptimizerRecipe) -> Optimizer:
     groups.append({"params": [layers[-1].weight], "factor": last, "l2": recipe.l2})
     groups.append({"params": _biases(model), "factor": biases})
     return Muon(groups, lr=rate, momentum=recipe.momentum)
+
+
+def _parts(layer: nn.Conv2d | nn.Linear) -> int:
+    """Into how many matrices Muon cuts a weight: one per group, and none of more than 64 filters if that comes out even.
+
+    Small ones cost less and learn no worse (docs/experiments.md).
+    """
+    groups, filters = getattr(layer, "groups", 1), len(layer.weight)
+    even = (number for number in range(groups, filters, groups) if filters % number == 0)
+    few = (number for number in even if filters // number <= _MUON_FILTERS)
+    return next(few, groups)
 
 
 def _biases(model: nn.Module) -> list[nn.Parameter]:
