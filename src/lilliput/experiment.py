@@ -33,7 +33,8 @@ from lilliput.errors import LilliputError, PackError, RecipeError, RunError
 from lilliput.models.build import build_model
 from lilliput.models.whiten import whiten
 from lilliput.notation import parse
-from lilliput.recipe import Recipe, differences, load_recipe
+from lilliput.overrides import differences
+from lilliput.recipe import Recipe, load_recipe
 from lilliput.results.history import Epoch
 from lilliput.results.predictions import Predictions
 from lilliput.results.run import Run, refuse_occupied

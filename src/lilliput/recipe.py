@@ -7,7 +7,7 @@ and the nearest one that is here is named.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,6 +24,7 @@ from pydantic import (
 
 from lilliput.errors import NotationError, RecipeError, did_you_mean
 from lilliput.notation import ZOO, Dropout, Plan, Resize, parse
+from lilliput.overrides import apply_override
 
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -234,7 +235,7 @@ class Recipe(Section):
         """This recipe with ``"section.key=value"`` overrides. Raises: RecipeError."""
         values = self.model_dump(mode="json")
         for override in overrides:
-            _apply(values, override)
+            apply_override(values, override)
         return _check(values, self.name)
 
     def to_toml(self) -> str:
@@ -255,24 +256,13 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
     """
     values = _read(name_or_path)
     for override in overrides:
-        _apply(values, override)
+        apply_override(values, override)
     return _check(values, str(name_or_path))
 
 
 def recipe_keys() -> tuple[str, ...]:
     """Every key by its dotted name, such as ``training.epochs``, in the order of this page."""
     return tuple(_keys(Recipe))
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What two recipes (as nested tables) do not share: ``"training.epochs: 2, now 3"``."""
-    before, after = dict(_flat(old)), dict(_flat(new))
-    keys = list(dict.fromkeys([*before, *after]))
-    return [
-        f"{key}: {before.get(key, 'absent')}, now {after.get(key, 'absent')}"
-        for key in keys
-        if before.get(key) != after.get(key)
-    ]
 
 
 def _read(name_or_path: str | Path) -> dict[str, Any]:
@@ -295,30 +285,6 @@ def _read(name_or_path: str | Path) -> dict[str, Any]:
         ) from error
     except OSError as error:
         raise RecipeError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _apply(values: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    path = key.strip().split(".")
-    if not equals or not all(path):
-        raise RecipeError(
-            f"'{override}' is not a change to a recipe",
-            "write it as section.key=value, such as training.epochs=3",
-        )
-    table = values
-    for part in path[:-1]:
-        table = table.setdefault(part, {})
-        if not isinstance(table, dict):
-            raise RecipeError(f"'{key}' is not a key: '{part}' holds a value")
-    table[path[-1]] = _value(text.strip())
-
-
-def _value(text: str) -> Any:
-    """What the text is in TOML; what is not TOML is a string, so that ``model.plan=m1`` needs no quotes."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"] if "\n" not in text else text
-    except (ValueError, RecursionError):
-        return text
 
 
 def _check(values: dict[str, Any], where: str) -> Recipe:
@@ -362,11 +328,3 @@ def _keys(section: type[Section], prefix: str = "") -> Iterator[str]:
             yield from _keys(field.annotation, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

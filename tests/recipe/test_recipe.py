@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lilliput.errors import RecipeError
-from lilliput.recipe import Recipe, differences, load_recipe, shipped_recipes
+from lilliput.overrides import differences
+from lilliput.recipe import Recipe, load_recipe, shipped_recipes
 
 SMALLEST = 'name = "mine"\n[model]\nplan = "m1"\n[training]\nepochs = 2\nbatch_images = 8\n'
 
@@ -247,3 +248,35 @@ def test_folds_and_a_plans_own_dropout_are_fine(mine: Path) -> None:
     assert not load_recipe(mine).data.holds_out
     load_recipe(mine, ["model.plan=Dropout(0.5) -> FC(2)"])
     load_recipe(mine, ["model.plan=resnet", "model.dropout=0.5"])
+
+
+RESIZED = "Resize(48) -> ConvReLU(F3-8) -> FC(200)"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "epochs", "expected"),
+    [
+        ([32, 48], 4, [32, 32, 48, 48]),
+        ([32, 48], 1, [48]),
+        ([24, 32, 48], 5, [24, 32, 32, 48, 48]),
+        ([24, 24, 32, 48], 4, [24, 24, 32, 48]),
+        ([], 2, [None, None]),
+    ],
+)
+def test_epochs_are_shared_out_among_image_sizes(
+    sizes: list[int], epochs: int, expected: list[int | None]
+) -> None:
+    training = load_recipe(
+        "m1",
+        [f"model.plan={RESIZED}", f"training.image_pixels={sizes}", f"training.epochs={epochs}"],
+    ).training
+    assert [training.pixels_in(epoch) for epoch in range(1, epochs + 1)] == expected
+    assert expected[-1] in (48, None)
+
+
+@pytest.mark.parametrize("plan", ["m1", RESIZED.replace("48", "32")])
+def test_image_sizes_end_with_the_plans(plan: str) -> None:
+    with pytest.raises(
+        RecipeError, match="training.*image_pixels ends with 48, but the plan begins"
+    ):
+        load_recipe("m1", [f"model.plan={plan}", "training.image_pixels=[32, 48]"])

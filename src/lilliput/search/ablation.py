@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lilliput.data.selection import drop_digest
 from lilliput.errors import RunError, UsageError
-from lilliput.recipe import Recipe, differences, load_recipe
+from lilliput.overrides import differences
+from lilliput.recipe import Recipe, load_recipe
 from lilliput.results.ablation import FILE, Ablation, Value
 from lilliput.results.metrics import top_k_accuracy
 from lilliput.results.run import Run

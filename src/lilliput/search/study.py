@@ -20,7 +20,8 @@ from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
 from lilliput.errors import RunError, TrainingError, UsageError
-from lilliput.recipe import Recipe, differences
+from lilliput.overrides import differences
+from lilliput.recipe import Recipe
 from lilliput.results.study import FILE, Study
 from lilliput.search.ledger import (
     BEAT,

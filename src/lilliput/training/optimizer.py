@@ -56,7 +56,7 @@ def _muon(model: nn.Module, recipe: OptimizerRecipe) -> Optimizer:
 
 
 def _parts(layer: nn.Conv2d | nn.Linear) -> int:
-    """Into how many matrices Muon cuts a weight: one per group, and none of more than 64 filters if that comes out even.
+    """Into how many matrices Muon cuts a weight: one per group, of at most 64 filters if that comes out even.
 
     Small ones cost less and learn no worse (docs/experiments.md).
     """
