@@ -28,15 +28,16 @@ class Muon(Optimizer):
         super().__init__(list(groups), defaults)
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    # An optimizer of torch's may also be handed a function that computes the loss; nobody here does.
+    def step(self, closure: None = None) -> None:  # pyrefly: ignore
         """One step along the gradients that are there."""
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:
-                    weight.add_(self._direction(weight, group), alpha=-group["lr"])
+                    direction = self._direction(weight, weight.grad, group)
+                    weight.add_(direction, alpha=-group["lr"])
 
-    def _direction(self, weight: Tensor, group: dict[str, Any]) -> Tensor:
-        gradient = weight.grad
+    def _direction(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:
         if group["l2"]:
             gradient = gradient.add(weight, alpha=2 * group["l2"])
         state = self.state[weight]
