@@ -49,12 +49,15 @@ def draws(count: int = 6, seed: int = 1) -> Draws:
     return Draws(seed, count, slice(None), CPU)
 
 
+PIXELS = [name for name in AUGMENTATIONS if name != "smooth_labels"]
+
+
 @pytest.fixture(params=["uint8", "float"])
 def images(request: pytest.FixtureRequest) -> Tensor:
     return pictures() if request.param == "uint8" else pictures().float() / 255
 
 
-@pytest.mark.parametrize("name", AUGMENTATIONS)
+@pytest.mark.parametrize("name", PIXELS)
 def test_every_augmentation_keeps_its_promises(name: str, images: Tensor) -> None:
     augment = AUGMENTATIONS[name](EVERYTHING)
     assert augment is not None
@@ -75,7 +78,7 @@ def test_every_augmentation_keeps_its_promises(name: str, images: Tensor) -> Non
     assert not torch.equal(result.images, other.images)
 
 
-@pytest.mark.parametrize("name", AUGMENTATIONS)
+@pytest.mark.parametrize("name", PIXELS)
 def test_bytes_and_floats_are_augmented_alike(name: str) -> None:
     augment = AUGMENTATIONS[name](EVERYTHING)
     assert augment is not None
@@ -86,7 +89,7 @@ def test_bytes_and_floats_are_augmented_alike(name: str) -> None:
     torch.testing.assert_close(of_bytes, of_floats, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", AUGMENTATIONS)
+@pytest.mark.parametrize("name", PIXELS)
 def test_what_happens_to_an_image_does_not_depend_on_the_processes(name: str) -> None:
     augment = AUGMENTATIONS[name](EVERYTHING)
     assert augment is not None
@@ -98,7 +101,7 @@ def test_what_happens_to_an_image_does_not_depend_on_the_processes(name: str) ->
     torch.testing.assert_close(whole, torch.cat(parts), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", AUGMENTATIONS)
+@pytest.mark.parametrize("name", PIXELS)
 def test_a_process_without_an_image_has_nothing_to_do(name: str, images: Tensor) -> None:
     augment = AUGMENTATIONS[name](EVERYTHING)
     assert augment is not None
@@ -107,7 +110,7 @@ def test_a_process_without_an_image_has_nothing_to_do(name: str, images: Tensor)
     assert result.images.shape == (0, 3, 8, 10)
 
 
-@pytest.mark.parametrize("name", AUGMENTATIONS)
+@pytest.mark.parametrize("name", PIXELS)
 def test_nothing_is_switched_on_by_default(name: str) -> None:
     assert AUGMENTATIONS[name](AugmentRecipe()) is None
     assert augmentations(AugmentRecipe()) == ()
@@ -305,3 +308,13 @@ def test_a_box_crop_comes_before_what_moves_pixels() -> None:
     for augment in augmentations(recipe):
         together = augment(together, draws())
     assert together.images.shape == (6, 3, 8, 10)
+
+
+def test_smoothed_labels_are_probabilities_of_the_same_classes() -> None:
+    targets = torch.eye(5)[[3, 0]]
+    batch = Batch(torch.zeros(2, 3, 4, 4), targets)
+    (smooth,) = augmentations(AugmentRecipe(label_smoothing=0.1))
+    result = smooth(batch, draws(2)).targets
+    torch.testing.assert_close(result.sum(1), torch.ones(2))
+    assert result[0].tolist() == pytest.approx([0.02, 0.02, 0.02, 0.92, 0.02])
+    assert torch.equal(result.argmax(1), targets.argmax(1))
