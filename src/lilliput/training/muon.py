@@ -33,7 +33,8 @@ class Muon(Optimizer):
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:
-                    weight.add_(self._direction(weight, group), alpha=-group["lr"])
+                    # Not add_ with alpha, which would fetch the rate from the GPU where it lies there.
+                    weight.sub_(self._direction(weight, group).mul_(group["lr"]))
 
     def _direction(self, weight: Tensor, group: dict[str, Any]) -> Tensor:
         gradient = weight.grad
