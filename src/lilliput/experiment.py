@@ -119,8 +119,12 @@ def run_steps(
         environment = describe_environment(runtime, pack, command, dropped)
         run = Run.create(folder, recipe.to_toml(), environment, dataset.classes)
         state = _new_state(model, recipe, runtime)
+    try:
+        yield runtime
+    except GeneratorExit:
+        world.hand_out(None)
+        raise
     world.hand_out(Beginning.of(pack.fingerprint, runtime.to_json(), run.checkpoints_path))
-    yield runtime
     validation = Validation(dataset.validation, recipe.evaluation.views, runtime)
     record = RunRecord(run, dataset.training.names)
     batches = _batches(recipe, dataset, runtime.torch_device, runtime.world)
@@ -134,7 +138,7 @@ def follow_steps(recipe: Recipe, pack: Pack, world: Group) -> Generator[Step | E
     Raises: LilliputError; Interrupted when another process is asked to stop.
     """
     begin: Beginning | None = world.hand_out(None)
-    if begin is None:  # the run is finished
+    if begin is None:  # there is nothing to do
         return
     if begin.fingerprint != pack.fingerprint:
         raise PackError(

@@ -124,8 +124,8 @@ class AugmentRecipe(Section):
     """Probability of cutting an image down to the surroundings of its bounding box. Paper: §7."""
     crop_pixels: int = Field(0, ge=0, le=32)
     """Mirror this many pixels outward at every edge, then cut the old size out at a random place."""
-    flip: bool = False
-    """Mirror left and right, every second image. Paper: §4.3."""
+    flip: Literal[False, True, "alternate"] = False
+    """Mirror left and right, every second image (paper: §4.3); alternate: every image, in every second epoch."""
     brightness: Share = 0.0
     """Multiply the pixels by 1 - b to 1 + b."""
     contrast: Share = 0.0

@@ -83,7 +83,7 @@ def test_bytes_and_floats_are_augmented_alike(name: str) -> None:
     if of_bytes.dtype == torch.uint8:
         of_bytes = of_bytes.float() / 255
     of_floats = augment(batch_of(pictures().float() / 255), draws()).images
-    assert torch.equal(of_bytes, of_floats)
+    torch.testing.assert_close(of_bytes, of_floats, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
@@ -96,6 +96,15 @@ def test_what_happens_to_an_image_does_not_depend_on_the_processes(name: str) ->
         for part in (slice(0, 3), slice(3, 6))
     ]
     torch.testing.assert_close(whole, torch.cat(parts), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_a_process_without_an_image_has_nothing_to_do(name: str, images: Tensor) -> None:
+    augment = AUGMENTATIONS[name](EVERYTHING)
+    assert augment is not None
+    none = slice(3, 3)
+    result = augment(batch_of(images[none]), Draws(1, 6, none, CPU))
+    assert result.images.shape == (0, 3, 8, 10)
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
@@ -117,6 +126,30 @@ def test_half_of_the_images_are_mirrored() -> None:
     picture[..., 0] = 1
     mirrored = flip(batch_of(picture), draws(4000)).images[:, 0, 0, 1]
     assert abs(mirrored.mean() - 0.5) < 0.03
+
+
+def test_alternate_flips_show_both_sides_in_every_two_epochs(images: Tensor) -> None:
+    augment = AUGMENTATIONS["flip"](AugmentRecipe(flip="alternate"))
+    assert augment is not None
+    turns = np.array([True, False, False, True, True, False])
+
+    def shown(turns: np.ndarray, part: slice = slice(None)) -> Tensor:
+        drawn = Draws(1, 6, part, CPU, turns)
+        return augment(batch_of(images[part]), drawn).images
+
+    first, second = shown(turns), shown(~turns)
+    assert torch.equal(first.flip(3), second)
+    for turn, before, after in zip(turns, images, first, strict=True):
+        assert torch.equal(after, before.flip(2) if turn else before)
+    assert torch.equal(shown(turns, slice(2, 5)), first[2:5])
+
+
+@pytest.mark.parametrize("shape", [(8, 10), (7, 9), (3, 5)])
+def test_images_of_any_size_are_jittered(shape: tuple[int, int]) -> None:
+    image = pictures(*shape).float() / 255
+    expected = image * 1.5
+    result = jitter(batch_of(image), Fixed(6, 1.0), brightness=0.5).images
+    torch.testing.assert_close(result, expected.clamp(0, 1), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("pixels", [1, 3, 7])

@@ -67,6 +67,29 @@ def test_an_epoch_goes_on_in_its_middle(training: Selection) -> None:
     assert steps(6) == []
 
 
+def test_an_images_turn_comes_in_every_second_epoch(training: Selection) -> None:
+    """Whatever its place in the epoch, and however often its training was broken off."""
+
+    def turns(epoch: int, first_step: int = 0) -> dict[int, bool]:
+        seen: list[bool] = []
+
+        def note(batch: Batch, draws: Draws) -> Batch:
+            seen.extend(draws.alternating().tolist())
+            return batch
+
+        batches = Batches(training, 4, batch_images=9, seed=1, augmentations=(note,))
+        for _ in batches.epoch(epoch, first_step):
+            pass
+        return dict(zip(epoch_order(1, epoch, 48)[9 * first_step :].tolist(), seen, strict=True))
+
+    first, second, third = turns(1), turns(2), turns(3)
+    assert first == third
+    assert first == {image: not turn for image, turn in second.items()}
+    assert 12 < sum(first.values()) < 36
+    later = turns(2, 3)
+    assert later == {image: second[image] for image in later}
+
+
 def test_augmentations_follow_one_another_with_the_same_draws(training: Selection) -> None:
     seen = []
 

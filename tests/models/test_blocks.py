@@ -149,7 +149,19 @@ def test_standardised_features_have_mean_0_and_deviation_1() -> None:
     result = standardize(images)
     torch.testing.assert_close(result.mean(0), torch.zeros(3, 4, 5), atol=1e-5, rtol=0)
     torch.testing.assert_close(result.std(0, correction=0), torch.ones(3, 4, 5))
-    assert torch.equal(result, standardize(pixels))
+    torch.testing.assert_close(result, standardize(pixels), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(5, 4), (1, 1)])
+def test_standardising_follows_the_images_memory_format(size: tuple[int, int]) -> None:
+    images = torch.randint(0, 256, (3, 3, 5, 4), dtype=torch.uint8)
+    mean, scale = torch.rand(3, *size), torch.rand(3, *size) + 0.1
+    standardize = Standardize(mean, scale)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        result = standardize(images.contiguous(memory_format=layout))
+        assert result.is_contiguous(memory_format=layout)
+        torch.testing.assert_close(result, (images / 255 - mean) / scale, rtol=1e-5, atol=1e-5)
+    assert set(standardize.state_dict()) == {"mean", "scale"}
 
 
 def test_dropout_repeats_itself_from_a_seed() -> None:

@@ -80,7 +80,7 @@ def test_a_network_pools_first() -> None:
 
 def test_bytes_and_floats_give_the_same() -> None:
     model = build(SMALL).eval()
-    assert torch.equal(model(images(3)), model(images(3).float() / 255))
+    torch.testing.assert_close(model(images(3)), model(images(3).float() / 255))
 
 
 def test_the_same_seed_builds_the_same_network() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,15 @@ from lilliput.data.batches import Batches
 from lilliput.data.pack import Pack
 from lilliput.data.selection import select
 from lilliput.data.share import Share
-from lilliput.errors import UsageError
+from lilliput.errors import PackError, UsageError
+from lilliput.experiment import follow_steps
 from lilliput.models.blocks import SeededDropout
 from lilliput.models.build import share_batch
 from lilliput.recipe import DataRecipe
 from lilliput.results.run import Run
 from lilliput.training.processes import ALONE, Group, lost
+from lilliput.training.record import Beginning
+from lilliput.training.runtime import Runtime
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 7])
@@ -91,6 +94,17 @@ def test_what_is_said_of_the_gone() -> None:
     assert "process 2 of 4 is gone" in str(lost([2], 4))
     assert "processes 1, 2 of 4 are gone" in str(lost([1, 2], 4))
     assert "--resume" in lost([2], 4).hint
+
+
+def test_other_data_than_that_of_the_first_process_is_refused(
+    tiny_pack: Pack, other_pack: Pack, make_recipe: Callable, plain: Runtime
+) -> None:
+    class Follower(Group):
+        def hand_out(self, value: object) -> Beginning:
+            return Beginning(other_pack.fingerprint, plain.to_json(), None)
+
+    with pytest.raises(PackError, match="process 1 trains on, is not the data of the first"):
+        list(follow_steps(make_recipe(), tiny_pack, Follower(1, 2)))
 
 
 @pytest.fixture(scope="module")

@@ -56,7 +56,7 @@ def history(
 
 @pytest.mark.parametrize("optimizer", ["sgd", "muon"])
 @pytest.mark.parametrize("plan", PLANS)
-def test_a_captured_training_is_the_same_training(
+def test_a_captured_training_is_the_same_training(  # noqa: PLR0913
     plan: str,
     optimizer: str,
     make_recipe: Callable,

@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 
 import torch
+import torch._dynamo  # which DistributedDataParallel else loads in every process
 from pytest import raises
 
 from lilliput.data.pack import Pack
@@ -101,6 +102,12 @@ def left(rank: int, group: Group | None) -> None:
             pass
 
 
+def unbegun(rank: int, group: Group | None) -> None:
+    """The first process is left before the first step: there is nothing to do for the other."""
+    with closing(events(group, recipe("unbegun"), "unbegun")) as steps:
+        assert len(list(islice(steps, 1))) == (rank == 0)
+
+
 def lost(rank: int, group: Group | None) -> None:
     """A loss that is no number on the second process alone ends all at the same step."""
     step = loop.train_step
@@ -130,6 +137,7 @@ def main() -> None:
         assert start(size, work) == [0] * size
     assert start(2, left) == [0, 0]
     assert start(4, partial(whole, place="left", one=recipe("same"), resume=True)) == [0] * 4
+    assert start(2, unbegun) == [0, 0]
     assert start(2, lost) == [0, 0]
     assert start(2, dead) == [0, -signal.SIGKILL]
     again = partial(whole, place="dead", one=recipe("dead", checkpoint_seconds=0), resume=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
+from functools import cached_property
+from operator import getitem
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lilliput.data.residence import Residence, reside, send
 from lilliput.data.selection import Selection
 from lilliput.data.share import Share
 
@@ -39,27 +42,41 @@ class Draws:
     """The random numbers of one step: one per image of the *global* batch, of which this process keeps its ``part``.
 
     So every process draws the same, and what happens to an image does not depend on how many processes there are.
+    ``turns`` bool[images] says whose turn it is in this epoch; see :meth:`alternating`.
     """
 
-    def __init__(self, seed: int, images: int, part: slice, device: torch.device) -> None:
+    def __init__(
+        self,
+        seed: int,
+        images: int,
+        part: slice,
+        device: torch.device,
+        turns: NDArray[np.bool_] | None = None,
+    ) -> None:
         self._generator = torch.Generator().manual_seed(seed)
         self._images = images
         self._part = part
         self._device = device
+        self._turns = turns
 
     def uniform(self, low: float, high: float) -> Tensor:
         """float32[b] from low to high."""
-        drawn = torch.rand(self._images, generator=self._generator) * (high - low) + low
-        return drawn[self._part].to(self._device)
+        drawn = torch.empty(self._images).uniform_(low, high, generator=self._generator)
+        return send(drawn[self._part], self._device)
 
     def integers(self, low: int, high: int) -> Tensor:
         """int64[b] from low to high, both included."""
         drawn = torch.randint(low, high + 1, (self._images,), generator=self._generator)
-        return drawn[self._part].to(self._device)
+        return send(drawn[self._part], self._device)
 
     def chance(self, probability: float) -> Tensor:
         """bool[b], true with this probability."""
         return self.uniform(0, 1) < probability
+
+    def alternating(self) -> Tensor:
+        """bool[b], for every image true in one epoch and false in the next; half of them begin with true."""
+        assert self._turns is not None, "these draws know of no epochs"
+        return send(torch.from_numpy(self._turns[self._part]), self._device)
 
 
 Augmentation = Callable[[Batch, Draws], Batch]
@@ -106,26 +123,33 @@ class Batches:
     def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """The batches of an epoch (counted from 1), from ``first_step`` (counted from 0) on."""
         order = epoch_order(self.seed, epoch, len(self.selection))
-        for step in range(first_step, len(self)):
-            chosen = order[step * self.batch_images : (step + 1) * self.batch_images]
-            part = self.share.part(len(chosen))
-            batch = self._load(chosen[part])._replace(weight=self.share.weight(len(chosen)))
-            draws = Draws(step_seed(self.seed, epoch, step), len(chosen), part, self.device)
+        steps = range(first_step, len(self))
+        chosen = [order[s * self.batch_images : (s + 1) * self.batch_images] for s in steps]
+        parts = [self.share.part(len(places)) for places in chosen]
+        pixels = self._residence.batches(map(getitem, chosen, parts))
+        for step, places, part, images in zip(steps, chosen, parts, pixels, strict=True):
+            weight = self.share.weight(len(places))
+            batch = self._with_targets(images, places[part])._replace(weight=weight)
+            turns = self._begins[places] ^ (epoch % 2 == 0)
+            draws = Draws(step_seed(self.seed, epoch, step), len(places), part, self.device, turns)
             for augmentation in self.augmentations:
                 batch = augmentation(batch, draws)
             yield batch
 
-    def _load(self, chosen: NDArray[np.int64]) -> Batch:
-        labels = torch.from_numpy(self.selection.labels[chosen])
-        targets = torch.zeros(len(chosen), self.classes).scatter_(1, labels[:, None], 1.0)
-        boxes = torch.from_numpy(self.selection.boxes(chosen))
-        images = to_device(self.selection.images(chosen), self.device)
-        return Batch(images, targets.to(self.device), boxes.to(self.device))
+    def _with_targets(self, images: Tensor, places: NDArray[np.int64]) -> Batch:
+        labels = send(torch.from_numpy(self.selection.labels[places]), self.device)
+        targets = torch.zeros(len(places), self.classes, device=self.device)
+        boxes = send(torch.from_numpy(self.selection.boxes(places)), self.device)
+        return Batch(images, targets.scatter_(1, labels[:, None], 1.0), boxes)
 
+    @cached_property
+    def _residence(self) -> Residence:
+        return reside(self.selection, self.device)
 
-def to_device(images: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """uint8[b,h,w,3] from the pack as uint8[b,3,h,w] on the device; the bytes keep their order (channels last)."""
-    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2)
+    @cached_property
+    def _begins(self) -> NDArray[np.bool_]:
+        """Whose turn it is in the first epoch, by one draw per selected image."""
+        return np.random.default_rng([self.seed, 0]).random(len(self.selection)) < 0.5
 
 
 def epoch_order(seed: int, epoch: int, images: int) -> NDArray[np.int64]:

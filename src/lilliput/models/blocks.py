@@ -45,9 +45,18 @@ class Standardize(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """float32[b,3,h,w], every feature with mean 0 and deviation 1 over the training images."""
-        if images.dtype == torch.uint8:
-            images = images.float() / 255
-        return (images - self.mean) / self.scale
+        factor, offset = 1 / self.scale, -self.mean / self.scale
+        unit = 1 / 255 if images.dtype == torch.uint8 else 1
+        return torch.addcmul(
+            _beside(images, offset), images.float(), _beside(images, factor), value=unit
+        )
+
+
+def _beside(images: Tensor, feature: Tensor) -> Tensor:
+    """float[1,3,h,w] of [3,h,w] or [3,1,1], in memory as the images are: else combining them is many times as slow."""
+    last = images.is_contiguous(memory_format=torch.channels_last)
+    layout = torch.channels_last if last else torch.contiguous_format
+    return feature.expand(1, *images.shape[1:]).contiguous(memory_format=layout)
 
 
 class ResizedImages(nn.Module):

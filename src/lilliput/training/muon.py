@@ -28,16 +28,17 @@ class Muon(Optimizer):
         super().__init__(list(groups), defaults)
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    # An optimizer of torch's may also be handed a function that computes the loss; nobody here does.
+    def step(self, closure: None = None) -> None:  # pyrefly: ignore
         """One step along the gradients that are there."""
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:
                     # Not add_ with alpha, which would fetch the rate from the GPU where it lies there.
-                    weight.sub_(self._direction(weight, group).mul_(group["lr"]))
+                    direction = self._direction(weight, weight.grad, group)
+                    weight.sub_(direction.mul_(group["lr"]))
 
-    def _direction(self, weight: Tensor, group: dict[str, Any]) -> Tensor:
-        gradient = weight.grad
+    def _direction(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:
         if group["l2"]:
             gradient = gradient.add(weight, alpha=2 * group["l2"])
         state = self.state[weight]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 
-from torch import Tensor, nn
+from torch import nn
 
-from lilliput.data.batches import to_device
+from lilliput.data.residence import Mapped, Residence, reside
 from lilliput.data.selection import Selection
 from lilliput.models.predict import predict
 from lilliput.results.metrics import log_loss, top_k_accuracy
@@ -27,32 +28,42 @@ class Validation:
 
     def __call__(self, model: nn.Module) -> tuple[float, float]:
         """The mean softmax loss and the share of images right."""
-        self.last = predict_selection(model, self.selection, self.views, self.runtime)
+        self.last = predict_selection(
+            model, self.selection, self.views, self.runtime, self._residence
+        )
         return log_loss(self.last), top_k_accuracy(self.last, 1)
 
     def latest(self, model: nn.Module) -> Predictions:
         """What was said last; asked now of a training that stopped after its last epoch and goes on only to finish."""
         if self.last is None:
-            self.last = predict_selection(model, self.selection, self.views, self.runtime)
+            self(model)
+        assert self.last is not None
         return self.last
+
+    @cached_property
+    def _residence(self) -> Residence:
+        return reside(self.selection, self.runtime.torch_device)
 
 
 def predict_selection(
-    model: nn.Module, selection: Selection, views: Sequence[str], runtime: Runtime
+    model: nn.Module,
+    selection: Selection,
+    views: Sequence[str],
+    runtime: Runtime,
+    residence: Residence | None = None,
 ) -> Predictions:
     """The probabilities of all the selected images, averaged over the views. ``model`` is on the runtime's device.
 
-    Several processes ask it about a part of the images each, and all of them get all the answers.
+    ``residence`` is where the images are kept; without one they are read for this once. Several processes ask about a
+    part of the images each, and all of them get all the answers.
     """
+    residence = residence or Mapped(selection, runtime.torch_device)
     part = runtime.world.part(len(selection))
-
-    def batches() -> Iterator[Tensor]:
-        # At least one, for the network tells how many classes there are; it may be empty.
-        for start in range(part.start, max(part.stop, part.start + 1), PREDICT_IMAGES):
-            images = selection.images(slice(start, min(start + PREDICT_IMAGES, part.stop)))
-            yield runtime.arrange(to_device(images, runtime.torch_device))
-
+    # At least one, for the network tells how many classes there are; it may be empty.
+    starts = range(part.start, max(part.stop, part.start + 1), PREDICT_IMAGES)
+    wanted = (slice(start, min(start + PREDICT_IMAGES, part.stop)) for start in starts)
+    batches = map(runtime.arrange, residence.batches(wanted))
     bf16 = runtime.precision == "bf16"
-    probabilities = predict(model, batches(), views=views, bf16=bf16)
+    probabilities = predict(model, batches, views=views, bf16=bf16)
     everyones = runtime.world.gather(probabilities, len(selection))
     return Predictions(everyones, selection.labels, selection.names)
