@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,9 +42,10 @@ from lilliput.training.environment import Dropped, describe_environment
 from lilliput.training.loop import Step, TrainingState
 from lilliput.training.lr_find import RatePoint, Sweep, sweep_rates
 from lilliput.training.optimizer import make_optimizer
+from lilliput.training.probe import choose_runtime
 from lilliput.training.processes import ALONE, Group, World
 from lilliput.training.record import Beginning, Record, RunRecord, fit_recorded
-from lilliput.training.runtime import Runtime, choose_runtime, recorded_runtime, runtime_here
+from lilliput.training.runtime import Runtime, recorded_runtime, runtime_here
 from lilliput.training.validation import Validation, predict_selection
 from lilliput.training.weights import read_tensors, write_tensors
 
@@ -163,7 +163,8 @@ def rate_steps(
     """
     dataset = _select(pack, recipe)
     model = _new_model(recipe, dataset)
-    runtime = _choose_runtime(recipe, dataset, model, device)
+    short = recipe.changed(["training.step=plain"])
+    runtime = _choose_runtime(short, dataset, model, device)
     yield runtime
     batches = _batches(recipe, dataset, runtime.torch_device, runtime.world)
     yield from sweep_rates(_new_state(model, recipe, runtime), batches, recipe, runtime, sweep)
@@ -302,9 +303,8 @@ def _select(pack: Pack, recipe: Recipe) -> DataSet:
 def _choose_runtime(
     recipe: Recipe, dataset: DataSet, model: nn.Module, device: str, world: World = ALONE
 ) -> Runtime:
-    batch = next(_batches(recipe, dataset, torch.device("cpu"), world).epoch(1))
-    runtime = choose_runtime(recipe.training, device, model, batch.images, batch.targets)
-    return replace(runtime, world=world)
+    batches = _batches(recipe, dataset, torch.device("cpu"), world)
+    return choose_runtime(recipe, device, world, model, batches)
 
 
 def _new_state(model: nn.Module, recipe: Recipe, runtime: Runtime) -> TrainingState:

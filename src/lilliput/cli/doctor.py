@@ -13,7 +13,7 @@ SHOWN = 10
 
 
 def doctor(source: str | None = None, /, *, json: Json = False) -> None:
-    """What this machine offers; with a source, what is in it and what is wrong with it.
+    """What this machine offers and how fast it trains; with a source, what is in it and what is wrong with it.
 
     Parameters
     ----------
@@ -22,11 +22,13 @@ def doctor(source: str | None = None, /, *, json: Json = False) -> None:
     """
     if source is None:
         from lilliput.cli.machine import describe_machine
+        from lilliput.cli.probe import describe_probe, probe_facts, probe_machine
 
-        machine = describe_machine()
+        machine, probed = describe_machine(), probe_machine()
         rows = [[key, value] for key, value in machine.items()]
-        text = "\n".join([bold("This machine"), table(rows, indent="  ")])
-        answer(text, {"machine": machine}, as_json=json)
+        lines = [bold("This machine"), table(rows, indent="  "), "", describe_probe(probed)]
+        values = {"machine": machine, "probe": probe_facts(probed)}
+        answer("\n".join(lines), values, as_json=json)
         return
     from lilliput.data.inspect import inspect_data
 

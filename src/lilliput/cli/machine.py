@@ -10,11 +10,13 @@ PACKAGES = ("torch", "numpy", "simplejpeg", "Pillow", "cyclopts", "pydantic", "s
 
 
 def describe_machine() -> dict[str, str]:
-    """Versions, devices, threads, bf16, the cache; every value is text for people."""
+    """Versions, devices, threads, arithmetic, compiler, memory, the cache; every value is text for people."""
     import torch
 
     import lilliput
     from lilliput.training.environment import memory_bytes, processor, usable_cores
+    from lilliput.training.memory import keep_freed_memory
+    from lilliput.training.probe import compiler
 
     versions = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
     return {
@@ -26,6 +28,9 @@ def describe_machine() -> dict[str, str]:
         "devices": ", ".join(_devices()),
         "threads": f"{torch.get_num_threads()}",
         "bf16": _bf16(),
+        "fp32": "cuda: products round to TF32" if torch.cuda.is_available() else "whole",
+        "compiler": compiler() or "none: training.step=compiled is not possible",
+        "freed memory": "kept for the next step" if keep_freed_memory() else "up to the system",
         "cache": _cache(),
     }
 

@@ -107,6 +107,9 @@ def describe_runtime(runtime: Runtime) -> str:
     processes = f"{runtime.world.size} processes of " if runtime.world.size > 1 else ""
     threads = f"{processes}{runtime.threads} threads"
     chosen = f"{runtime.device}, {threads}, {runtime.precision}, {runtime.memory_format}"
+    if runtime.step != "plain":
+        chosen += f", {runtime.step}"
+    chosen += "".join(f"; {way} does not work: {why}" for way, why in runtime.failures.items())
     timings = ", ".join(f"{name} {ms:.1f} ms" for name, ms in runtime.timings.items())
     return f"running on {chosen}" + (f"  (a step took: {timings})" if timings else "")
 

@@ -115,6 +115,11 @@ class SeededDropout(Shared, nn.Module):
         self._seed = 0
         self._generator: torch.Generator | None = None
 
+    @property
+    def generator(self) -> torch.Generator | None:
+        """What it draws from; None before the first draw."""
+        return self._generator
+
     def reseed(self, seed: int) -> None:
         """What is dropped next follows from ``seed`` alone."""
         self._seed = seed

@@ -9,9 +9,10 @@ from typing import Any
 from lilliput.recipe import Recipe
 from lilliput.search.space import with_values
 
-_OPEN = ("precision", "memory_format")
+# Each with what leaves it open.
+_OPEN = {"precision": "auto", "memory_format": "auto", "threads": 0, "step": "auto"}
 # The plan, the images of a batch, and what the recipe itself says about each of _OPEN.
-_Network = tuple[str, int, str, str]
+_Network = tuple[Any, ...]
 
 
 @dataclass
@@ -23,8 +24,11 @@ class Timings:
     def settled(self, recipe: Recipe) -> Recipe:
         """The recipe with what is known in place of auto; nothing else of it changes."""
         known = self._chosen.get(_network(recipe), {})
-        wanted = [key for key in _OPEN if key in known and getattr(recipe.training, key) == "auto"]
-        return with_values(recipe, {f"training.{key}": str(known[key]) for key in wanted})
+        asked = recipe.training
+        wanted = [
+            key for key, auto in _OPEN.items() if key in known and getattr(asked, key) == auto
+        ]
+        return with_values(recipe, {f"training.{key}": known[key] for key in wanted})
 
     def keep(self, recipe: Recipe, runtime: Mapping[str, Any]) -> None:
         """Remember what the first training of ``recipe`` ran as: a Runtime as environment.json records it."""
@@ -33,4 +37,4 @@ class Timings:
 
 def _network(recipe: Recipe) -> _Network:
     training = recipe.training
-    return recipe.model.plan, training.batch_images, training.precision, training.memory_format
+    return recipe.model.plan, training.batch_images, *(getattr(training, key) for key in _OPEN)

@@ -27,6 +27,7 @@ from lilliput.training.optimizer import set_rate
 from lilliput.training.processes import World
 from lilliput.training.runtime import Runtime
 from lilliput.training.schedule import learning_rate_factor
+from lilliput.training.stepper import make_stepper
 
 Validate = Callable[[nn.Module], tuple[float, float]]
 """Gives a network's (mean softmax loss, share of images right) on the validation images."""
@@ -95,6 +96,7 @@ def fit(
     """
     steps, world = len(batches), runtime.world
     model = world.join(state.model)
+    take_step = make_stepper(train_step, model, state.optimizer, runtime, batches.batch_images)
     if len(state.right) != len(batches.selection):
         state.right = torch.zeros(
             len(batches.selection), dtype=torch.bool, device=state.sums.device
@@ -102,6 +104,7 @@ def fit(
     while state.epoch <= recipe.training.epochs:
         if pixels := recipe.training.pixels_in(state.epoch):
             resize_images(state.model, pixels)
+            take_step.resized(pixels)
         state.model.train()
         started = time.perf_counter() - state.seconds
         for batch in batches.epoch(state.epoch, state.step):
@@ -109,7 +112,7 @@ def fit(
             seed_dropout(state.model, step_seed(recipe.seed, state.epoch, state.step))
             images = batches.images_in(state.step)
             world.share_step(state.model, images)
-            loss, right = train_step(model, batch, state.optimizer, runtime)
+            loss, right = take_step(batch)
             first = state.step * batches.batch_images + world.part(images).start
             _count(state, loss, right, first)
             state.step += 1

@@ -34,8 +34,9 @@ class Muon(Optimizer):
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:
+                    # Not add_ with alpha, which would fetch the rate from the GPU where it lies there.
                     direction = self._direction(weight, weight.grad, group)
-                    weight.add_(direction, alpha=-group["lr"])
+                    weight.sub_(direction.mul_(group["lr"]))
 
     def _direction(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:
         if group["l2"]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
 from lilliput.recipe import OptimizerRecipe
@@ -27,7 +28,17 @@ def make_optimizer(model: nn.Module, recipe: OptimizerRecipe) -> Optimizer:
 def set_rate(optimizer: Optimizer, rate: float) -> None:
     """Let the next step have this learning rate; a group with a ``factor`` has so many times that."""
     for group in optimizer.param_groups:
-        group["lr"] = rate * group.get("factor", 1)
+        own = rate * group.get("factor", 1)
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(own)
+        else:
+            group["lr"] = own
+
+
+def keep_rates_on(optimizer: Optimizer, device: torch.device) -> None:
+    """Keep the learning rates on the device: a step that was captured with them there follows when they change."""
+    for group in optimizer.param_groups:
+        group["lr"] = torch.tensor(float(group["lr"]), device=device)
 
 
 def _sgd(model: nn.Module, recipe: OptimizerRecipe) -> Optimizer:
@@ -38,7 +49,12 @@ def _sgd(model: nn.Module, recipe: OptimizerRecipe) -> Optimizer:
     ]
     # Nesterov's form needs a momentum to look ahead with.
     nesterov = recipe.nesterov and recipe.momentum > 0
-    return SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=nesterov)
+    fused = (
+        weights[0].is_cuda or None
+    )  # alone this form leaves the rate on the GPU where it lies there
+    return SGD(
+        groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=nesterov, fused=fused
+    )
 
 
 def _muon(model: nn.Module, recipe: OptimizerRecipe) -> Optimizer:
