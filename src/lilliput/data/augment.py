@@ -72,6 +72,8 @@ def box_crop(batch: Batch, draws: Draws, *, probability: float) -> Batch:
 
 def _window(images: Tensor, corner: Tensor, side: Tensor) -> Tensor:
     """The windows at ``corner`` float[b,2] (x, y), ``side`` float[b,1] wide and high (shares of the image)."""
+    if not len(images):  # affine_grid refuses them
+        return images
     centre = 2 * corner + side - 1  # grid_sample counts from -1 to 1
     zoom = torch.diag_embed(side.expand(-1, 2))
     grid = affine_grid(torch.cat([zoom, centre[:, :, None]], 2), list(images.shape), False)
