@@ -127,14 +127,15 @@ def test_ctrl_c_stops_all_with_everything_saved(words: Callable, tmp_path: Path)
 @needs_posix
 def test_under_torchrun(words: Callable, tmp_path: Path) -> None:
     torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    program = begin(*torchrun, "-m", "lilliput", *words(ENDLESS))
+    # Without -- some versions of argparse take --run for an option of torchrun.
+    program = begin(*torchrun, "-m", "--", "lilliput", *words(ENDLESS))
     wait_for_checkpoint(tmp_path / "run", program)
     pids = members(program.pid)
     os.kill(pids[1], signal.SIGKILL)
     _, messages = program.communicate()
     assert program.returncode == 1
     assert messages.count("error: process 1 of 2 is gone") == 1
-    assert "torchrun ... -m lilliput train" in messages and "--resume" in messages
+    assert "torchrun ... -m -- lilliput train" in messages and "--resume" in messages
     assert "Signal 9 (SIGKILL)" in messages  # torchrun's own words
     assert nothing_is_left(tmp_path / "run", pids)
 
@@ -179,7 +180,7 @@ def test_what_a_person_types(monkeypatch: pytest.MonkeyPatch) -> None:
     assert command_line(["train", "m1"], 2) == "lilliput train m1 --processes 2"
     for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.setenv(name, "4")
-    assert command_line(["train", "m1"], 1) == "torchrun ... -m lilliput train m1"
+    assert command_line(["train", "m1"], 1) == "torchrun ... -m -- lilliput train m1"
     monkeypatch.setenv("LILLIPUT_SUPERVISOR", "1")
     assert command_line(["train", "m1"], 1) == "lilliput train m1 --processes 4"
 

@@ -48,7 +48,7 @@ def is_restarted(run: Path | None, variables: Mapping[str, str] = os.environ) ->
 def command_line(words: Sequence[str], processes: int) -> str:
     """What a person types to run ``lilliput WORDS`` in as many processes as there are, or are to be."""
     if is_member() and SUPERVISOR not in os.environ:
-        return f"torchrun ... -m {shlex.join(['lilliput', *words])}"
+        return f"torchrun ... -m -- {shlex.join(['lilliput', *words])}"
     size = int(os.environ["WORLD_SIZE"]) if is_member() else processes
     return shlex.join(["lilliput", *words, *(["--processes", str(size)] if size > 1 else [])])
 
