@@ -29,6 +29,9 @@ from render import render
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path.insert(
+    0, str(ROOT / "src")
+)  # this checkout's Lilliput, wherever another one is installed from
 
 # What each peer installs; it sees PyTorch, numpy and Pillow of the Python that runs this, so all have the same ones.
 PACKAGES = {

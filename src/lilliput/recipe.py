@@ -207,7 +207,9 @@ class TrainingRecipe(Section):
 class EvaluationRecipe(Section):
     """How a trained network is asked."""
 
-    views: tuple[Literal["plain", "flip"], ...] = Field(("plain",), min_length=1, strict=False)
+    views: tuple[Literal["plain", "flip", "shift"], ...] = Field(
+        ("plain",), min_length=1, strict=False
+    )
     """The versions of an image whose probabilities are averaged."""
 
 

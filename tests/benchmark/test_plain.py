@@ -57,6 +57,13 @@ def test_layers_stay_in_the_order_of_the_plan() -> None:
     assert network(torch.rand(5, 3, 8, 8)).shape == (5, 2)
 
 
+def test_a_network_that_whitens_is_measured_too(tiny_pack: Pack) -> None:
+    plan = "model.plan=Resize(8) -> Whiten(F2-4,S2) -> Conv(F3-4) -> BNSiLU -> GlobalPool -> FC(4)"
+    recipe = load_recipe("m1", [plan, "model.dropout=0.0", "augment.flip=alternate"])
+    dataset = select(tiny_pack, recipe.data, recipe.seed)
+    assert next(plain_steps(dataset, recipe, torch.device("cpu"))) == 48
+
+
 def test_steps_go_on_beyond_an_epoch(tiny_pack: Pack) -> None:
     plan = "model.plan=ConvReLU(F3-4) -> MaxPool -> FC(4)"
     recipe = load_recipe("m1", [plan, "model.dropout=0.0", "training.batch_images=32"])

@@ -84,3 +84,9 @@ def test_multiply_adds_of_a_step() -> None:
     layers = trace(parse("ConvReLU(F3-2) -> FC(5)"), (3, 4, 4))
     first, second = 2 * 16 * 27, 5 * 32
     assert training_multiply_adds(layers) == 2 * first + 3 * second
+
+
+def test_what_is_not_learned_is_only_computed_forward() -> None:
+    layers = trace(parse("Whiten(F2-4,S2) -> ConvReLU(F3-2) -> FC(5)"), (3, 4, 4))
+    whiten, conv, last = (layer.multiply_adds for layer in layers)
+    assert training_multiply_adds(layers) == whiten + 2 * conv + 3 * last

@@ -15,7 +15,7 @@ from lilliput.training.loop import TrainingState, fit
 from lilliput.training.runtime import Runtime
 
 
-def validate(model: nn.Module) -> tuple[float, float]:
+def validate(model: nn.Module, is_finished: bool) -> tuple[float, float]:
     return 1.0, 0.5
 
 

@@ -15,7 +15,7 @@ from lilliput.training.loop import Step, check_finite, fit
 from lilliput.training.runtime import Runtime
 
 
-def validate(model: nn.Module) -> tuple[float, float]:
+def validate(model: nn.Module, is_finished: bool) -> tuple[float, float]:
     return 1.0, 0.5
 
 
@@ -148,3 +148,18 @@ def test_the_learning_record_counts_what_the_history_counts(
     assert state.learning is not None
     rows = np.unpackbits(np.stack(state.learning), axis=1, count=48)
     assert rows.mean(1).tolist() == [epoch.train_accuracy for epoch in state.history]
+
+
+def test_the_network_is_finished_after_the_last_epoch_alone(
+    make_recipe: Callable, make_state: Callable, make_batches: Callable, plain: Runtime
+) -> None:
+    told = []
+
+    def note(model: nn.Module, is_finished: bool) -> tuple[float, float]:
+        told.append(is_finished)
+        return 1.0, 0.5
+
+    recipe = make_recipe(training={"epochs": 3, "batch_images": 24})
+    for _ in fit(make_state(recipe), make_batches(recipe), note, recipe, plain):
+        pass
+    assert told == [False, False, True]

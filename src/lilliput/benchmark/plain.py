@@ -14,12 +14,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, pad
+from torch.nn.functional import pad
 from torch.utils.data import DataLoader, Dataset
 
 from lilliput.data.selection import DataSet
 from lilliput.data.statistics import image_size
 from lilliput.models.blocks import BLOCKS
+from lilliput.models.whiten import whiten
 from lilliput.notation import Plan, trace
 from lilliput.recipe import AugmentRecipe, Recipe
 
@@ -98,7 +99,10 @@ def plain_network(plan: Plan, height: int, width: int) -> nn.Sequential:
 def plain_steps(dataset: DataSet, recipe: Recipe, device: torch.device) -> Iterator[int]:
     """Train for ever with SGD and Nesterov's momentum; gives the number of images of every step taken."""
     plan = recipe.model.network(len(dataset.classes))
-    model = plain_network(plan, *image_size(dataset.training)).to(device).train()
+    model = plain_network(plan, *image_size(dataset.training))
+    batches = plain_batches(dataset, recipe)
+    whiten(model, next(iter(batches))[0])
+    model.to(device).train()
     optimizer = torch.optim.SGD(
         model.parameters(),
         lr=recipe.optimizer.learning_rate,
@@ -106,11 +110,11 @@ def plain_steps(dataset: DataSet, recipe: Recipe, device: torch.device) -> Itera
         nesterov=True,
         weight_decay=2 * recipe.optimizer.l2,
     )
-    batches = plain_batches(dataset, recipe)
+    criterion = nn.CrossEntropyLoss(label_smoothing=recipe.augment.label_smoothing)
     while True:
         for images, labels in batches:
             optimizer.zero_grad()
-            loss = cross_entropy(model(images.to(device)), labels.to(device))
+            loss = criterion(model(images.to(device)), labels.to(device))
             loss.backward()
             optimizer.step()
             yield len(labels)

@@ -69,9 +69,11 @@ def bench_steps(
 ) -> Generator[Round | Benchmark]:
     """Recipe after recipe, then loading alone: a Round after each round, at the end the Benchmark.
 
+    A recipe that begins with smaller images is measured on those of its plan.
     Raises: LilliputError of every kind.
     """
     effort = replace(effort, device=find_device(effort.device))
+    recipes = [recipe.changed(["training.image_pixels=[]"]) for recipe in recipes]
     trainings: list[TrainingSpeed] = []
     with TemporaryDirectory(prefix="lilliput-bench-") as scratch:
         for number, recipe in enumerate(recipes):

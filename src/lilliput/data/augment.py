@@ -72,6 +72,8 @@ def box_crop(batch: Batch, draws: Draws, *, probability: float) -> Batch:
 
 def _window(images: Tensor, corner: Tensor, side: Tensor) -> Tensor:
     """The windows at ``corner`` float[b,2] (x, y), ``side`` float[b,1] wide and high (shares of the image)."""
+    if not len(images):  # affine_grid refuses them
+        return images
     centre = 2 * corner + side - 1  # grid_sample counts from -1 to 1
     zoom = torch.diag_embed(side.expand(-1, 2))
     grid = affine_grid(torch.cat([zoom, centre[:, :, None]], 2), list(images.shape), False)
@@ -177,6 +179,14 @@ def _parts(device: torch.device) -> _Parts:
     return _Parts(*(part.float().to(device) for part in (grey, colour, turned)))
 
 
+def smooth_labels(batch: Batch, draws: Draws, *, share: float) -> Batch:
+    """Spread this share of every target evenly over the classes (Szegedy et al. 2015, arXiv:1512.00567, section 7).
+
+    The loss of the training is then that of the smoothed targets; which class is right does not change.
+    """
+    return batch._replace(targets=batch.targets * (1 - share) + share / batch.targets.shape[1])
+
+
 def _box_crop(recipe: AugmentRecipe) -> Augmentation | None:
     return partial(box_crop, probability=recipe.box_crop) if recipe.box_crop else None
 
@@ -194,11 +204,17 @@ def _jitter(recipe: AugmentRecipe) -> Augmentation | None:
     return partial(jitter, **amounts) if any(amounts.values()) else None
 
 
+def _smooth_labels(recipe: AugmentRecipe) -> Augmentation | None:
+    share = recipe.label_smoothing
+    return partial(smooth_labels, share=share) if share else None
+
+
 AUGMENTATIONS: dict[str, Callable[[AugmentRecipe], Augmentation | None]] = {
     "box_crop": _box_crop,
     "crop": _crop,
     "flip": _flip,
     "jitter": _jitter,
+    "smooth_labels": _smooth_labels,
 }
 """Every augmentation in the order it is applied: from the recipe to what it does, or None where it is off."""
 

@@ -21,7 +21,7 @@ def predict(
 ) -> NDArray[np.float32]:
     """Probabilities float32[n,k] of images that come as batches [b,3,h,w] on the model's device.
 
-    The probabilities of the ``views`` are averaged. The model is left in the mode it was in.
+    The probabilities of all pictures of the ``views`` are averaged. The model is left in the mode it was in.
     Raises: UsageError for an unknown view.
     """
     chosen = []
@@ -36,7 +36,7 @@ def predict(
         with torch.inference_mode():
             for images in batches:
                 with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
-                    logits = [model(view(images)) for view in chosen]
+                    logits = [model(picture) for view in chosen for picture in view(images)]
                 # On the CPU, because not every device has float64.
                 mean = torch.stack([one.float().cpu().double().softmax(1) for one in logits]).mean(
                     0
@@ -47,13 +47,38 @@ def predict(
     return np.concatenate(results)
 
 
-def _plain(images: Tensor) -> Tensor:
-    return images
+def _plain(images: Tensor) -> list[Tensor]:
+    return [images]
 
 
-def _flip(images: Tensor) -> Tensor:
-    return images.flip(3)
+def _flip(images: Tensor) -> list[Tensor]:
+    return [images.flip(3)]
 
 
-VIEWS: dict[str, Callable[[Tensor], Tensor]] = {"plain": _plain, "flip": _flip}
-"""What the network is shown of one image."""
+def _shift(images: Tensor) -> list[Tensor]:
+    """By a thirty-second of the side towards each corner, edges mirrored; and the mirror image of each."""
+    height, width = images.shape[2:]
+    down, right = height // _SHIFTS, width // _SHIFTS
+    corners = [
+        images.index_select(2, _shifted(images, height, y)).index_select(
+            3, _shifted(images, width, x)
+        )
+        for y in (-down, down)
+        for x in (-right, right)
+    ]
+    return [*corners, *(corner.flip(3) for corner in corners)]
+
+
+def _shifted(images: Tensor, length: int, shift: int) -> Tensor:
+    places = (torch.arange(length, device=images.device) + shift).abs()
+    return torch.where(places >= length, 2 * (length - 1) - places, places)
+
+
+_SHIFTS = 32
+
+VIEWS: dict[str, Callable[[Tensor], list[Tensor]]] = {
+    "plain": _plain,
+    "flip": _flip,
+    "shift": _shift,
+}
+"""The pictures that the network is shown of one image."""

@@ -189,10 +189,17 @@ class Benchmark:
 
 
 def training_multiply_adds(layers: tuple[LayerTrace, ...]) -> int:
-    """What a training step costs per image: forward, and twice as much back; the first layer passes nothing back.
+    """What a training step costs per image: forward, for the gradient of what is learned, and of what a layer takes in.
+
+    The latter is not needed before the first layer that learns: nobody asks for the gradient of the pixels.
 
     >>> from lilliput.notation import parse, trace
     >>> training_multiply_adds(trace(parse("FCReLU(10) -> FC(2)"), (3, 1, 1)))
     120
     """
-    return 3 * sum(layer.multiply_adds for layer in layers) - layers[0].multiply_adds
+    total, has_learned = 0, False
+    for layer in layers:
+        learns = layer.parameters > 0
+        total += layer.multiply_adds * (1 + learns + has_learned)
+        has_learned = has_learned or learns
+    return total

@@ -29,8 +29,8 @@ from lilliput.training.runtime import Runtime
 from lilliput.training.schedule import learning_rate_factor
 from lilliput.training.stepper import make_stepper
 
-Validate = Callable[[nn.Module], tuple[float, float]]
-"""Gives a network's (mean softmax loss, share of images right) on the validation images."""
+Validate = Callable[[nn.Module, bool], tuple[float, float]]
+"""Gives a network's (mean softmax loss, share of images right) on the validation images; told whether it is finished."""
 
 LOSS_CHECK_STEPS = 50
 
@@ -125,7 +125,8 @@ def fit(
             started += time.perf_counter() - paused  # what the caller does is not training
         # Asked for anew: a training resumed behind an epoch's last step has taken no step here.
         rate = _rate(recipe, state.epoch, steps - 1, steps)
-        yield _finish_epoch(state, batches, validate, rate, world)
+        judged = validate(state.model, state.epoch == recipe.training.epochs)
+        yield _finish_epoch(state, batches, judged, rate, world)
 
 
 def _count(state: TrainingState, loss: Tensor, right: Tensor, first: int) -> None:
@@ -149,20 +150,19 @@ def _rate(recipe: Recipe, epoch: int, step: int, steps: int) -> float:
 
 
 def _finish_epoch(
-    state: TrainingState, batches: Batches, validate: Validate, rate: float, world: World
+    state: TrainingState, batches: Batches, judged: tuple[float, float], rate: float, world: World
 ) -> Epoch:
     images = len(batches.selection)
     loss, right = (world.total(state.sums) / images).tolist()
     memory = torch.tensor(peak_memory_bytes(batches.device))
-    val_loss, val_accuracy = validate(state.model)
     epoch = Epoch(
         epoch=state.epoch,
         seconds=state.seconds,
         learning_rate=rate,
         train_loss=loss,
         train_accuracy=right,
-        val_loss=val_loss,
-        val_accuracy=val_accuracy,
+        val_loss=judged[0],
+        val_accuracy=judged[1],
         images_per_second=images / state.seconds if state.seconds else math.nan,
         peak_memory_bytes=int(world.total(memory)),
     )
