@@ -190,9 +190,9 @@ class TrainingRecipe(Section):
     """How many of the processor's threads share a step; 0 takes what PyTorch does, or fewer where steps are so short
     that fewer are faster."""
     step: Literal["auto", "plain", "captured", "compiled"] = "auto"
-    """plain: one operation after the other; captured: a CUDA graph, replayed; compiled: by PyTorch's compiler, which takes
-    half a minute, and captured. Other devices than CUDA capture nothing. auto takes captured on CUDA, compiled where
-    that is worth its time there, and plain elsewhere."""
+    """plain: one operation after the other; captured: a CUDA graph, replayed; compiled: by PyTorch's compiler, which
+    takes half a minute, and captured. Other devices than CUDA capture nothing. auto takes captured on CUDA, compiled
+    where that is worth its time there, and plain elsewhere."""
     checkpoint_seconds: NotNegative = 120.0
     """Within an epoch, save a checkpoint this often; one is always saved at its end. Whichever the clock chooses, a
     resumed run ends with the same weights."""

@@ -69,9 +69,20 @@ def test_a_truncated_zip_leaves_nothing_behind(
     assert [path.name for path in own_places.iterdir()] == ["broken.zip"]
 
 
-def test_doctor_knows_the_machine(capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_knows_the_machine(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lilliput.cli.probe.NETWORKS", {"m1": 2})
+    assert main(["doctor"]) == 0
+    text = capsys.readouterr().out
+    assert "A training step of m1, 2 images" in text
+    assert text.count("taken by auto") == 1
     assert main(["doctor", "--json"]) == 0
-    machine = json.loads(capsys.readouterr().out)["machine"]
+    found = json.loads(capsys.readouterr().out)
+    machine = found["machine"]
+    (probed,) = found["probe"]
+    assert (probed["network"], probed["images"]) == ("m1", 2)
+    assert probed["taken"] in probed["timings"]
     assert machine["lilliput"] == lilliput.__version__
     assert "cpu" in machine["devices"]
     assert all(machine.values())

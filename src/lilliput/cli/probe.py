@@ -17,7 +17,7 @@ PIXELS, CLASSES = 64, 200
 
 @dataclass(frozen=True)
 class Probed:
-    """A ``network``, a batch of ``images``, milliseconds of a step in each way, the way ``taken`` and those that fail."""
+    """A ``network``, a batch of ``images``, milliseconds of a step each way, the way ``taken``, those that fail."""
 
     network: str
     images: int
@@ -71,7 +71,7 @@ def describe_probe(probed: list[Probed]) -> str:
 
 def probe_facts(probed: list[Probed]) -> list[dict[str, object]]:
     """The probe as plain values."""
-    return [asdict(one) for one in probed]
+    return [dict(asdict(one)) for one in probed]
 
 
 def _mark(way: str, one: Probed) -> str:

@@ -30,7 +30,7 @@ from lilliput.training.schedule import learning_rate_factor
 from lilliput.training.stepper import make_stepper
 
 Validate = Callable[[nn.Module, bool], tuple[float, float]]
-"""Gives a network's (mean softmax loss, share of images right) on the validation images; told whether it is finished."""
+"""Gives a network's (mean softmax loss, share of images right) on the validation images; told if it is finished."""
 
 LOSS_CHECK_STEPS = 50
 

@@ -14,14 +14,14 @@ from lilliput.training.processes import ALONE, World
 
 # The pack holds pixels channels last, so that comes first.
 FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
-# As PyTorch or OMP_NUM_THREADS set it; a training may take fewer, and the next one in this process begins from here again.
+# As PyTorch or OMP_NUM_THREADS set it. A training may take fewer; the next one in this process begins from here again.
 THREADS = torch.get_num_threads()
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where and how: ``precision`` fp32 or bf16, ``memory_format`` contiguous or channels_last, ``step`` plain, captured
-    or compiled (``training.stepper``).
+    """Where and how: ``precision`` fp32 or bf16, ``memory_format`` contiguous or channels_last, ``step`` plain,
+    captured or compiled (``training.stepper``).
 
     ``timings`` are the milliseconds of a step in each of the ways that were tried; ``failures`` are the ways that did
     not work, each with what happened. ``world`` are the processes, each with so many ``threads``.
@@ -119,7 +119,7 @@ def recorded_runtime(recorded: dict[str, Any], device: str, world: World = ALONE
         )
     find_device(runtime.device)
     if recorded.get("processes", 1) != world.size:
-        return replace(runtime, threads=torch.get_num_threads())
+        return replace(runtime, threads=torch.get_num_threads(), step="plain")
     if runtime.device == "cpu" and runtime.threads != torch.get_num_threads():
         torch.set_num_threads(runtime.threads)  # sums are rounded in another order by other threads
     return runtime

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -142,16 +143,14 @@ class _Compiled(nn.Module):
         # Dropout draws from a generator of its own, at which the compiler would give up on everything around it.
         parts: list[nn.Module] = []
         for is_dropout, modules in groupby(model.children(), _is_dropout):
-            parts += modules if is_dropout else [_compile(modules, backend)]
+            stretch = nn.Sequential(*modules)
+            whole = torch.compile(stretch, dynamic=False, backend=backend)
+            parts.append(stretch if is_dropout else cast(nn.Module, whole))
         self.parts = nn.Sequential(*parts)
         self.batch_images = batch_images
 
     def forward(self, images: Tensor) -> Tensor:
         return (self.parts if len(images) == self.batch_images else self.model)(images)
-
-
-def _compile(modules: Iterable[nn.Module], backend: str) -> nn.Module:
-    return torch.compile(nn.Sequential(*modules), dynamic=False, backend=backend)
 
 
 def _is_dropout(module: nn.Module) -> bool:

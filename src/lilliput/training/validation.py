@@ -20,7 +20,7 @@ PREDICT_IMAGES = 500
 class Validation:
     """Judges a network on the validation images after every epoch, and keeps what it said ``last``.
 
-    The finished network is asked about all ``views``, one in training about the plain view alone, which takes less time.
+    The finished network is asked about all ``views``, one in training about the plain view alone: that is faster.
     """
 
     def __init__(self, selection: Selection, views: Sequence[str], runtime: Runtime) -> None:
