@@ -37,16 +37,17 @@ sys.path.insert(
 PACKAGES = {
     "pytorch": ["torchvision"],
     "timm": ["timm==1.0.31", "torchvision"],
-    "keras": ["keras==3.15.1", "grain==0.2.18"],
+    "keras": ["keras==3.15.1"],
     "fastai": ["fastai==2.8.12", "torchvision"],
 }
 SHARED = ("torch", "numpy", "pillow")
 PEERS = ("pytorch", "timm", "keras", "fastai", "lilliput")
-# Whose loader asks how many processes it shall have: all are tried in the first round, the best of them counts.
-WITH_WORKERS = ("pytorch", "timm", "fastai")
+# Whose loader asks how many processes (Keras: threads) it shall have: all of --workers are tried in the first round,
+# then the best counts.
+WITH_WORKERS = ("pytorch", "timm", "keras", "fastai")
 # (warm-up, timed) steps of 64 images: enough for some seconds of everyone.
 STEPS = {"train m1": (10, 90), "train m4": (1, 7), "load m1": (10, 90)}
-QUICK_STEPS = {"train m1": (1, 3), "train m4": (1, 2), "load m1": (1, 3)}
+QUICK_STEPS = {"train m1": (1, 3), "train m4": (1, 3), "load m1": (1, 3)}  # 256 images: 200 classes
 
 
 class Bench:
@@ -134,7 +135,12 @@ class Bench:
             ]
         )
         seconds = time.perf_counter() - started
-        facts = {"recipe": self.options.speedrun, "seed": seed, "wall_seconds": seconds, **answer}
+        facts = {
+            "recipe": Path(self.options.speedrun).name,
+            "seed": seed,
+            "wall_seconds": seconds,
+            **answer,
+        }
         facts["run"] = folder.name
         self.results["speedrun"].append(facts)
         self.save()
@@ -197,7 +203,7 @@ class Bench:
                 versions |= {name: found[name] for name in names}
         git = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
         commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-        words = [str(self.official.name) if one == str(self.official) else one for one in sys.argv]
+        words = [Path(one).name if "/" in one else one for one in sys.argv]
         return {
             "began": now(),
             "command": " ".join(["python", "benchmarks/peers/run.py", *words[1:]]),

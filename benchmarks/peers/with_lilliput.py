@@ -80,7 +80,7 @@ def scan(task: Task) -> None:
     started = time.perf_counter()
     pack = prepare(task.source, task.scratch / "pack")
     packed = time.perf_counter()
-    select(Pack.open(pack.path), make_recipe(task).data, task.seed)
+    select(Pack.open(pack.path), make_recipe(task).changed(["data.limit=0"]).data, task.seed)
     answer_seconds(packed - started, open_seconds=time.perf_counter() - packed)
 
 
