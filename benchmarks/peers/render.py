@@ -123,19 +123,24 @@ def _beside(results: Results) -> str:
     rows = []
     for peer in peers_of(results):
         m1, m4 = (chosen(results, peer, "train", network) for network in ("m1", "m4"))
-        memory = [f"{median(values(one, 'memory_bytes')) / 1e6:,.0f} MB" for one in (m1, m4)]
+        memory = [_megabytes(values(one, "memory_bytes")) for one in (m1, m4)]
         losses = [spread(values(one, "loss"), 3) for one in (m1, m4)]
         loaders = [chosen(results, peer, "load", "m1"), m1, m4]
         workers = " / ".join(str(one[0]["workers"]) for one in loaders if one)
+        if peer == "lilliput":
+            workers = "-"
         scans = chosen(results, peer, "scan")
         start = spread(values(scans, "seconds"), 1, " s")
-        if peer == "lilliput":
+        if peer == "lilliput" and scans:
             opened = median(values(scans, "open_seconds"))
             start = f"{opened:.2f} s, after packing once: {start}"
-            workers = "-"
         rows.append([TITLES[peer], *losses, *memory, workers, start])
     note = "The loader processes that counted are those of loading alone / M1 / M4."
     return f"{_table(head, rows)}\n\n{note}"
+
+
+def _megabytes(numbers: Sequence[float]) -> str:
+    return f"{median(numbers) / 1e6:,.0f} MB" if numbers else "-"
 
 
 def _speedrun(results: Results) -> str:

@@ -87,6 +87,19 @@ def test_the_page_holds_what_was_measured(load: Any, tmp_path: Path) -> None:
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_is_not_measured_yet_is_a_dash(load: Any, tmp_path: Path) -> None:
+    render = load("render")
+    page = tmp_path / "page.md"
+    page.write_text(f"{render.BEGIN}{render.END}")
+    partial = results() | {"speedrun": []}
+    partial["measurements"] = partial["measurements"][:4]
+    render.render(partial, page, tmp_path / "peers.png")
+    assert (
+        "| PyTorch, torchvision | 500 (400 .. 600) | 2.00x (2.00 .. 2.00) | - | - |"
+        in page.read_text()
+    )
+
+
 def test_the_page_of_the_project_has_its_place(load: Any) -> None:
     render = load("render")
     text = (PEERS.parents[1] / "docs" / "benchmarks.md").read_text(encoding="utf-8")
