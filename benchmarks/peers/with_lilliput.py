@@ -16,6 +16,7 @@ from lilliput.experiment import Runtime, Step, run_steps
 from lilliput.models.blocks import Standardize
 from lilliput.recipe import Recipe, load_recipe
 from lilliput.results.history import Epoch
+from lilliput.training.memory import keep_freed_memory
 from task import BATCH_IMAGES, LEARNING_RATE, MOMENTUM, Clock, Task, answer_seconds, read_task
 
 
@@ -55,7 +56,8 @@ def train(task: Task) -> None:
 
 
 def load(task: Task) -> None:
-    """The batches alone, standardised as the network's first layer does it."""
+    """The batches alone, standardised as the network's first layer does it; memory is kept as in every training."""
+    keep_freed_memory()
     recipe = make_recipe(task).changed(["data.limit=0"])
     training = select(Pack.open(task.data), recipe.data, recipe.seed).training
     standardize = Standardize(*pixel_statistics(training))

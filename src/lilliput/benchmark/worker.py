@@ -22,6 +22,7 @@ from lilliput.data.selection import select
 from lilliput.experiment import Step, run_steps
 from lilliput.recipe import Recipe
 from lilliput.training.loop import peak_memory_bytes
+from lilliput.training.memory import keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ def _plain(order: Order) -> Iterator[int]:
 
 
 def _lilliput_loader(order: Order) -> Iterator[int]:
+    if order.device == "cpu":
+        keep_freed_memory()  # as every training does
     dataset = select(Pack.open(order.pack), order.recipe.data, order.recipe.seed)
     batches = Batches(
         dataset.training,

@@ -39,7 +39,7 @@ class Selection:
 
     def images(self, chosen: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
         """The pixels uint8[b,h,w,3] of some of the selected images."""
-        return self.split.images[self.rows[chosen]]
+        return self.split.images.take(self.rows[chosen], axis=0)
 
     def boxes(self, chosen: NDArray[np.int64] | slice) -> NDArray[np.int16]:
         """The bounding boxes int16[b,4] of some of the selected images; see :class:`lilliput.data.pack.Split`."""
