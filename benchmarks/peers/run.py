@@ -71,8 +71,9 @@ class Bench:
         self.results["about"] = self.about()
         for number in range(1, self.options.rounds + 1):
             self.round(number)
-        for seed in range(1, self.options.seeds + 1 if self.options.speedrun else 1):
-            self.speedrun(seed)
+        for seed in range(1, self.options.seeds + 1):
+            for recipe in self.options.speedrun:
+                self.speedrun(recipe, seed)
         self.results["finished"] = now()
         self.save()
 
@@ -123,10 +124,12 @@ class Bench:
         rate = f"{answer['images_per_second']:,.0f} images/s, " if "warmup" in asked else ""
         say(f"round {number}: {peer} {action} {asked or ''}: {rate}{answer['seconds']:.1f} s")
 
-    def speedrun(self, seed: int) -> None:
+    def speedrun(self, recipe: str, seed: int) -> None:
         """``lilliput train`` from start to end, as anyone would call it, after the packing."""
-        folder = self.work / "scratch" / f"speedrun-{seed}"
-        words = ["train", self.options.speedrun, f"seed={seed}", "--json"]
+        name = Path(recipe).stem
+        folder = self.work / "runs" / f"{name}-{seed}"
+        shutil.rmtree(folder, ignore_errors=True)
+        words = ["train", recipe, f"seed={seed}", "--json"]
         started = time.perf_counter()
         answer = self.ask(
             [
@@ -136,7 +139,7 @@ class Bench:
         )
         seconds = time.perf_counter() - started
         facts = {
-            "recipe": Path(self.options.speedrun).name,
+            "recipe": name,
             "seed": seed,
             "wall_seconds": seconds,
             **answer,
@@ -144,7 +147,7 @@ class Bench:
         facts["run"] = folder.name
         self.results["speedrun"].append(facts)
         self.save()
-        say(f"{self.options.speedrun}: {seconds:.1f} s, {answer['val_accuracy']:.4f} of val right")
+        say(f"{name}, seed {seed}: {seconds:.1f} s, {answer['val_accuracy']:.4f} of val right")
 
     def ask(self, command: list[str]) -> dict[str, Any]:
         """The JSON that a command ends with, and the most memory that it had."""
@@ -259,8 +262,8 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
     parser.add_argument("--workers", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=0, help="all cores, unless told")
-    parser.add_argument("--speedrun", default="", metavar="RECIPE", help="also time this recipe")
-    parser.add_argument("--seeds", type=int, default=1, help="of the speedrun")
+    parser.add_argument("--speedrun", nargs="+", default=[], metavar="RECIPE", help="also time it")
+    parser.add_argument("--seeds", type=int, default=1, help="of every speedrun")
     parser.add_argument("--work", type=Path, default=ROOT / ".cache" / "peers")
     parser.add_argument("--results", type=Path, default=HERE / "results.json")
     parser.add_argument("--render", action="store_true", help="only write table and figure")

@@ -9,6 +9,7 @@ from lilliput.models.blocks import (
     BLOCKS,
     LEAKY_SLOPE,
     BatchNorm,
+    Convolution,
     ResizedImages,
     SeededDropout,
     Standardize,
@@ -81,6 +82,19 @@ def test_a_residual_adds_what_comes_in_to_what_it_makes_of_it() -> None:
         around = block.shortcut(values)
         assert torch.equal(block(values), (made + around).relu())
         assert torch.equal(around, values) == (filters == 4)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_filters_of_one_pixel_do_the_same_in_every_memory_format(bias: bool) -> None:
+    layer, images = Convolution(6, 5, 1, bias=bias), torch.rand(3, 6, 4, 7)
+    weights = list(layer.parameters())
+    expected = torch.nn.functional.conv2d(images, layer.weight, layer.bias)
+    wanted = torch.autograd.grad(expected.square().sum(), weights)
+    for memory_format in (torch.contiguous_format, torch.channels_last):
+        maps = layer(images.contiguous(memory_format=memory_format))
+        torch.testing.assert_close(maps, expected)
+        assert maps.is_contiguous(memory_format=memory_format)
+        torch.testing.assert_close(torch.autograd.grad(maps.square().sum(), weights), wanted)
 
 
 def test_the_filters_of_a_group_see_its_maps_alone() -> None:

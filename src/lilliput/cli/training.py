@@ -19,7 +19,7 @@ from lilliput.cli.processes import (
     refuse_processes,
     run_processes,
 )
-from lilliput.cli.results import save_all_figures
+from lilliput.cli.results import save_figures_of
 from lilliput.cli.watch import watch
 from lilliput.errors import Interrupted, ProcessError
 from lilliput.results.run import Run
@@ -108,7 +108,7 @@ def train(
                 if stop:
                     raise _interrupted(stop)
             finished = Run.open(folder)
-            save_all_figures(folder)
+            save_figures_of(finished, pack)
             watchers.finish()
     answer(_summary(finished), _facts(finished), as_json=json)
 
