@@ -23,12 +23,14 @@ if TYPE_CHECKING:
         ensemble,
         evaluate,
         explain,
+        predict,
         run_search,
         submit,
         train,
     )
     from lilliput.data.pack import Pack, Split
     from lilliput.data.prepare import open_data, prepare
+    from lilliput.delivery.classifier import Classifier
     from lilliput.errors import LilliputError
     from lilliput.experiment import run_experiment, run_steps
     from lilliput.notation import ZOO, Plan, parse, trace
@@ -47,6 +49,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ZOO",
     "Ablation",
+    "Classifier",
     "Ensemble",
     "Epoch",
     "LilliputError",
@@ -68,6 +71,7 @@ __all__ = [
     "open_data",
     "open_result",
     "parse",
+    "predict",
     "prepare",
     "run_experiment",
     "run_reproduction",
@@ -82,6 +86,7 @@ __all__ = [
 _HOMES = {
     "ZOO": "notation",
     "Ablation": "results.ablation",
+    "Classifier": "delivery.classifier",
     "Ensemble": "results.ensemble",
     "Epoch": "results.history",
     "LilliputError": "errors",
@@ -102,6 +107,7 @@ _HOMES = {
     "open_data": "data.prepare",
     "open_result": "results.open",
     "parse": "notation",
+    "predict": "api",
     "prepare": "data.prepare",
     "run_experiment": "experiment",
     "run_reproduction": "reproduce",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lilliput.analysis.audit import Findings
     from lilliput.analysis.compare import Comparison
     from lilliput.data.pack import Pack
+    from lilliput.delivery.classifier import Answer, Classifier
     from lilliput.delivery.submit import Submission
     from lilliput.recipe import Recipe
     from lilliput.results.ablation import Ablation
@@ -208,6 +209,28 @@ def submit(
     if predictions.names != pack[SPLIT].names:
         predictions = predictions_of(opened, split=SPLIT, data=pack)
     return write_submission(predictions, pack, Path(out), as_csv=csv)
+
+
+def predict(
+    classifier: str | Path | Run | Ensemble | Classifier,
+    paths: str | Path | Sequence[str | Path],
+    top: int = 5,
+    *,
+    device: str = "auto",
+) -> list[Answer]:
+    """What pictures show: for each file its ``top`` most probable classes, or why it cannot be read.
+
+    ``classifier`` is a run, an ensemble, a file that holds a network, or one that is loaded already; ``paths`` are
+    files, folders and patterns such as ``"photos/**/*.jpg"``, one or several.
+    Raises: LilliputError when the classifier cannot be loaded, or a folder or pattern gives no picture.
+    """
+    from lilliput.delivery.classifier import Classifier
+    from lilliput.delivery.pictures import find_pictures
+
+    files = find_pictures([paths] if isinstance(paths, (str, Path)) else paths)
+    if not isinstance(classifier, Classifier):
+        classifier = Classifier.load(classifier, device=device)
+    return classifier.predict(files, top=top)
 
 
 def explain(

@@ -28,10 +28,9 @@ from lilliput.data.statistics import (
     pixel_statistics,
     sample_images,
 )
-from lilliput.errors import LilliputError, PackError, RecipeError, RunError
+from lilliput.errors import PackError, RecipeError, RunError
 from lilliput.models.build import build_model
 from lilliput.models.whiten import whiten
-from lilliput.notation import parse
 from lilliput.overrides import differences
 from lilliput.recipe import Recipe, load_recipe
 from lilliput.results.history import Epoch
@@ -47,7 +46,7 @@ from lilliput.training.processes import ALONE, Group, World
 from lilliput.training.record import Beginning, Record, RunRecord, fit_recorded
 from lilliput.training.runtime import Runtime, recorded_runtime, runtime_here
 from lilliput.training.validation import Validation, predict_selection
-from lilliput.training.weights import read_tensors, write_tensors
+from lilliput.training.weights import read_network, write_tensors
 
 __all__ = [
     "Group",
@@ -182,6 +181,7 @@ def _finish(
         "image_size": json.dumps(image_size(dataset.training)),
         "lilliput": lilliput.__version__,
         "plan": str(plan),
+        "views": json.dumps(recipe.evaluation.views),
     }
     write_tensors(run.weights_path, state.model.state_dict(), metadata)
 
@@ -217,16 +217,7 @@ def load_model(run: Run) -> nn.Sequential:
         raise RunError(
             f"{run.path} has no weights yet", "finish the training: lilliput train ... --resume"
         )
-    tensors, metadata = read_tensors(run.weights_path)
-    try:
-        height, width = json.loads(metadata["image_size"])
-        model = build_model(parse(metadata["plan"]), *empty_statistics(height, width))
-        model.load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError, LilliputError) as error:
-        raise RunError(
-            f"{run.weights_path} does not hold a network: {error}", "train again"
-        ) from error
-    return model.eval()
+    return read_network(run.weights_path).model
 
 
 def _selection_of(run: Run, recipe: Recipe, pack: Pack, split: str) -> Selection:

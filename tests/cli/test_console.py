@@ -31,6 +31,11 @@ def test_table_has_no_trailing_blanks() -> None:
     assert console.table([["a", ""], ["b", "long"]]) == "a\nb  long"
 
 
+def test_a_name_is_one_printable_line() -> None:
+    assert console.printable("caf\u00e9 [b]") == "caf\u00e9 [b]"
+    assert console.printable("a\nb\x1b\u202e\udcff") == r"a\nb\x1b\u202e\udcff"
+
+
 def test_an_answer_is_text_or_json(capsys: pytest.CaptureFixture[str]) -> None:
     console.answer("two", {"n": 2}, as_json=False)
     assert capsys.readouterr().out == "two\n"

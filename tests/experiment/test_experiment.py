@@ -54,7 +54,9 @@ def test_the_folder_holds_everything(whole: Run, tiny_pack: Pack) -> None:
     assert [epoch.epoch for epoch in whole.history] == [1, 2]
     assert [tuple(one) for one in whole.classes] == [tuple(one) for one in tiny_pack.classes]
     assert whole.splits_predicted == ("val",)
-    assert whole.weights_metadata().keys() == {"plan", "classes", "image_size", "lilliput"}
+    metadata = whole.weights_metadata()
+    assert metadata.keys() == {"plan", "classes", "image_size", "lilliput", "views"}
+    assert json.loads(metadata["views"]) == ["plain"]
     assert json.loads(whole.weights_metadata()["image_size"]) == [16, 16]
     assert whole.environment["runtime"]["precision"] == "fp32"
     assert len(list(whole.checkpoints_path.iterdir())) == 2

@@ -9,8 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load
 
+from lilliput.data.statistics import empty_statistics
 from lilliput.errors import RunError
-from lilliput.training.weights import read_tensors, to_bytes, write_tensors
+from lilliput.models.build import build_model
+from lilliput.notation import parse
+from lilliput.training.weights import read_network, read_tensors, to_bytes, write_tensors
 
 TENSORS = {
     "b": torch.arange(6.0).reshape(2, 3),
@@ -58,3 +61,18 @@ def test_garbage_is_refused(content: bytes | None, tmp_path: Path) -> None:
         path.write_bytes(content)
     with pytest.raises(RunError, match=r"w\.safetensors"):
         read_tensors(path)
+
+
+def test_a_network_is_read_with_what_was_written_beside_it(tmp_path: Path) -> None:
+    path, plan = tmp_path / "w.safetensors", parse("ConvReLU(F3-2) -> FC(3)")
+    model = build_model(plan, *empty_statistics(8, 8)).eval()
+    metadata = {"plan": str(plan), "image_size": "[8, 8]", "note": "mine"}
+    write_tensors(path, model.state_dict(), metadata)
+    network = read_network(path)
+    images = torch.randint(256, (2, 3, 8, 8), dtype=torch.uint8)
+    assert torch.equal(network.model(images), model(images))
+    assert not network.model.training
+    assert network.metadata == metadata
+    write_tensors(path, model.state_dict(), {"plan": str(plan)})
+    with pytest.raises(RunError, match="lacks 'image_size'"):
+        read_network(path)

@@ -27,6 +27,7 @@ COMMANDS = {
     "evaluate": "lilliput.cli.results:evaluate",
     "ensemble": "lilliput.cli.ensemble:ensemble",
     "compare": "lilliput.cli.compare:compare",
+    "predict": "lilliput.cli.predict:predict",
     "submit": "lilliput.cli.submit:submit",
     "audit": "lilliput.cli.audit:audit",
     "explain": "lilliput.cli.explain:explain",
@@ -66,7 +67,7 @@ def run(words: Sequence[str]) -> int:
     """Run one command, print what goes wrong, return the exit code."""
     as_json = "--json" in words
     try:
-        build_app()(words, exit_on_error=False, print_error=False)
+        code = build_app()(words, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         return _fail(_usage_error(error), as_json)
     except LilliputError as error:
@@ -77,7 +78,7 @@ def run(words: Sequence[str]) -> int:
         raise  # not a bug, and nobody is left to tell: see main
     except Exception as error:
         return _fail_unexpectedly(error, as_json)
-    return 0
+    return code if isinstance(code, int) else 0  # a command that did only a part of it says so
 
 
 def _usage_error(error: CycloptsError) -> UsageError:

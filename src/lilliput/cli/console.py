@@ -80,6 +80,11 @@ def table(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), indent: s
     )
 
 
+def printable(text: str) -> str:
+    """A name from outside on one line: line breaks, control characters and the like as ``\\n``, ``\\x1b``."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def duration(seconds: float) -> str:
     """A time people can read: ``8.1 s``, ``2 min 05 s``, ``3 h 20 min``."""
     if seconds < 60:

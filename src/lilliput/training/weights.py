@@ -1,4 +1,4 @@
-"""Tensors as safetensors files whose bytes follow from their content alone."""
+"""Tensors as safetensors files whose bytes follow from their content alone, and the networks that some of them hold."""
 
 from __future__ import annotations
 
@@ -6,13 +6,27 @@ import json
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
-from lilliput.errors import RunError
+from lilliput.data.statistics import empty_statistics
+from lilliput.errors import LilliputError, RunError
+from lilliput.models.build import build_model
+from lilliput.notation import parse
 from lilliput.results.atomic import write_bytes
+
+
+class Network(NamedTuple):
+    """A network out of a file, in evaluation mode, on the CPU, and the texts that were written beside its tensors.
+
+    ``model``: images uint8[b,3,h,w] in, logits out.
+    """
+
+    model: nn.Sequential
+    metadata: dict[str, str]
 
 
 def to_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
@@ -41,3 +55,22 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             return tensors, dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
         raise RunError(f"{path} cannot be read as weights: {error}", "train again") from error
+
+
+def read_network(path: Path) -> Network:
+    """The network in a file of weights; its plan and the size of its images stand in the metadata.
+
+    Raises: RunError when the file is missing or damaged, or holds other tensors.
+    """
+    tensors, metadata = read_tensors(path)
+    try:
+        height, width = json.loads(metadata["image_size"])
+        model = build_model(parse(metadata["plan"]), *empty_statistics(height, width))
+        model.load_state_dict(tensors)
+    except KeyError as error:
+        raise RunError(
+            f"{path} does not hold a network: its metadata lacks {error}", "train again"
+        ) from error
+    except (TypeError, ValueError, RuntimeError, LilliputError) as error:
+        raise RunError(f"{path} does not hold a network: {error}", "train again") from error
+    return Network(model.eval(), metadata)
