@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from lilliput.errors import RunError, UsageError
-from lilliput.predicting import as_classifier, as_run, is_of, predictions_of, trained_on
+from lilliput.predicting import as_classifier, as_run, is_of, pack_of, predictions_of, trained_on
 from lilliput.results import metrics
 from lilliput.results.ensemble import Ensemble, next_ensemble, refuse_occupied
 from lilliput.results.run import Run
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lilliput.analysis.compare import Comparison
     from lilliput.data.pack import Pack
     from lilliput.delivery.classifier import Answer, Classifier
+    from lilliput.delivery.export import Exported
     from lilliput.delivery.submit import Submission
     from lilliput.recipe import Recipe
     from lilliput.results.ablation import Ablation
@@ -231,6 +232,33 @@ def predict(
     if not isinstance(classifier, Classifier):
         classifier = Classifier.load(classifier, device=device)
     return classifier.predict(files, top=top)
+
+
+def export(  # noqa: PLR0913 - the options of the command
+    classifier: str | Path | Run | Ensemble,
+    to: str = "onnx",
+    out: str | Path | None = None,
+    *,
+    precision: str = "fp32",
+    data: str | Path | Pack | None = None,
+    force: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Exported:
+    """Write a run or an ensemble as one file: ``to`` is onnx, pt2 or safetensors, ``precision`` fp32, fp16 or int8.
+
+    The file is compared with the classifier on the validation images of ``data``, else of the pack it was trained on,
+    else on random images; ``check`` of what is returned has the figures. Without ``out`` the file lies here by the name
+    of the classifier. ``progress`` is called with (compared, total) images.
+    Raises: LilliputError, when the file says something else too; MissingExtraError. Then nothing is written.
+    """
+    from lilliput.data.prepare import open_data
+    from lilliput.delivery.export import Work, default_place, export_classifier
+
+    opened = as_classifier(classifier)
+    pack = pack_of(opened) if data is None else open_data(data)
+    place = default_place(opened, to, precision) if out is None else Path(out)
+    work = Work(opened, precision, pack)
+    return export_classifier(work, to, place, force=force, progress=progress)
 
 
 def explain(

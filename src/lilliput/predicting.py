@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lilliput.errors import RunError
+from lilliput.errors import PackError, RunError
 from lilliput.results.combine import combine
 from lilliput.results.ensemble import Ensemble
 from lilliput.results.open import open_classifier
@@ -61,6 +61,21 @@ def trained_on(run: Run) -> Path:
             "name it: --data PACK_OR_SOURCE",
         )
     return path
+
+
+def pack_of(result: Run | Ensemble) -> Pack | None:
+    """The pack that a run, or an ensemble's first run, was trained on; None when it is gone, damaged, or replaced."""
+    from lilliput.data.pack import Pack
+
+    run = result if isinstance(result, Run) else result.members[0]
+    data = run.environment.get("data")
+    if not isinstance(data, dict) or not data.get("path"):
+        return None
+    try:
+        pack = Pack.open(str(data["path"]))
+    except PackError:
+        return None
+    return pack if pack.fingerprint == data.get("fingerprint") else None
 
 
 def as_classifier(result: str | Path | Run | Ensemble) -> Run | Ensemble:

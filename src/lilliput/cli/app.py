@@ -29,6 +29,7 @@ COMMANDS = {
     "compare": "lilliput.cli.compare:compare",
     "predict": "lilliput.cli.predict:predict",
     "submit": "lilliput.cli.submit:submit",
+    "export": "lilliput.cli.export:export",
     "audit": "lilliput.cli.audit:audit",
     "explain": "lilliput.cli.explain:explain",
     "report": "lilliput.cli.results:report",

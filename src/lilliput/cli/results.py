@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from lilliput.cli.console import Json, Words, answer, bold, note, percent, table
 from lilliput.cli.data import open_pack
-from lilliput.errors import PackError, RunError
+from lilliput.errors import RunError
+from lilliput.predicting import pack_of
 
 if TYPE_CHECKING:
     from lilliput.data.pack import Pack
@@ -158,19 +159,3 @@ def save_figures_of(result: Run | Ensemble, pack: Pack | None) -> list[Path]:
     except RunError as error:
         note(f"no figures of {result.path}: {error}")
     return figures
-
-
-def pack_of(result: Run | Ensemble) -> Pack | None:
-    """The pack that a run, or an ensemble's first run, was trained on; None when it is gone, damaged, or replaced."""
-    from lilliput.data.pack import Pack
-    from lilliput.results.run import Run
-
-    run = result if isinstance(result, Run) else result.members[0]
-    data = run.environment.get("data")
-    if not isinstance(data, dict) or not data.get("path"):
-        return None
-    try:
-        pack = Pack.open(str(data["path"]))
-    except PackError:
-        return None
-    return pack if pack.fingerprint == data.get("fingerprint") else None

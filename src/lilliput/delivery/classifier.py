@@ -3,7 +3,7 @@
     Classifier.load("runs/m1-1").predict(["cat.jpg"])[0].best
 
 To load what another exporter writes, add its ending and a function to ``OPENERS``. PyTorch is loaded with the first
-network, not with this file.
+network that needs it, not with this file.
 """
 
 from __future__ import annotations
@@ -167,6 +167,22 @@ def _open_weights(path: Path, device: str) -> Classifier:
     return open_weights(path, device)
 
 
+def _open_exported(path: Path, device: str) -> Classifier:
+    """A file with everything inside; it computes on the processor."""
+    from lilliput.delivery.sessions import open_session
+
+    if device not in ("auto", "cpu"):
+        raise UsageError(f"{path} computes on the processor, not on {device}", "--device cpu")
+    session = open_session(path)
+    height, width = session.size
+    if height != width:
+        raise RunError(
+            f"{path} is for images of {height} x {width} pixels, but pictures are cut to squares",
+            "train on a pack, whose images are squares",
+        )
+    return Classifier(path.name, session.classes, height, session.views, session)
+
+
 def _open_all(ensemble: Ensemble, device: str) -> Classifier:
     """The members' answers, combined as the ensemble's stored predictions are."""
     members = [_open_run(run, device) for run in ensemble.members]
@@ -200,5 +216,7 @@ def _file_opener(path: Path) -> Callable[[Path, str], Classifier]:
 
 OPENERS: dict[str, Callable[[Path, str], Classifier]] = {
     ".safetensors": _open_weights,
+    ".onnx": _open_exported,
+    ".pt2": _open_exported,
 }
 """Files that hold a classifier, by their ending: a function of the file and the device."""

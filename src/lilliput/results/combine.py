@@ -18,8 +18,8 @@ from lilliput.results.predictions import Predictions
 Scores = NDArray[np.float64]
 
 # What a member's probabilities count beside its vote: too little to outdo a vote, even added over 20 members.
-_TIE_BREAK = 1 / 32
-_SMALLEST = float(np.finfo(np.float32).tiny)
+TIE_BREAK = 1 / 32
+SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 class Method(NamedTuple):
@@ -80,11 +80,11 @@ def _probabilities(probabilities: NDArray[np.floating]) -> Scores:
 
 
 def _logarithms(probabilities: NDArray[np.floating]) -> Scores:
-    return np.log(np.maximum(probabilities.astype(np.float64), _SMALLEST))
+    return np.log(np.maximum(probabilities.astype(np.float64), SMALLEST))
 
 
 def _votes(probabilities: NDArray[np.floating]) -> Scores:
-    scores = probabilities * np.float64(_TIE_BREAK)
+    scores = probabilities * np.float64(TIE_BREAK)
     scores[np.arange(len(scores)), probabilities.argmax(axis=1)] += 1
     return scores
 
@@ -99,7 +99,7 @@ def _softmax(scores: Scores) -> Scores:
 
 
 def _share(scores: Scores) -> Scores:
-    return scores / (1 + _TIE_BREAK)
+    return scores / (1 + TIE_BREAK)
 
 
 METHODS: dict[str, Method] = {
