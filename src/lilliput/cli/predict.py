@@ -42,7 +42,7 @@ _Hyphen = Parameter(allow_leading_hyphen=True)  # so that "-" is a value
 
 
 def predict(
-    classifier: Path,
+    classifier: Annotated[str, _Hyphen],
     /,
     *images: Annotated[str, _Hyphen],
     top: int = 5,
@@ -61,7 +61,8 @@ def predict(
     Parameters
     ----------
     classifier
-        A run, an ensemble, or a file that holds a network, such as `weights.safetensors`.
+        A run, an ensemble, or a file that holds a network, such as `weights.safetensors` or `m4.onnx`. Left out, the
+        network that comes along answers, which tells the 200 classes of Tiny ImageNet apart.
     images
         Picture files, folders (every picture in them, at any depth), patterns such as `'photos/**/*.jpg'`;
         or `-`, which reads file names from the standard input, one per line.
@@ -78,6 +79,9 @@ def predict(
     jsonl
         Print a line of JSON per picture as soon as it is known.
     """
+    from lilliput.delivery.ready import with_classifier
+
+    classifier, images = with_classifier((classifier, *images))
     _refuse_options(images, csv)
     files, count = _files(images)
     _check_outputs(csv, sheet, force=force, formats=(jsonl, json, csv == STDOUT))
@@ -102,7 +106,7 @@ def predict(
         note(f"{said.failed:,} of {said.labelled + said.failed:,} files could not be read")
     if not is_streaming:
         facts = {
-            "classifier": str(classifier),
+            "classifier": classifier,
             "labelled": said.labelled,
             "failed": said.failed,
             "csv": csv and str(csv),

@@ -1,0 +1,39 @@
+"""The network that comes along, so that pictures can be labelled straight after the installation.
+
+What it is, on what it was trained and how far it can be trusted: docs/ready-made.md.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from lilliput.delivery.pictures import ENDINGS
+from lilliput.results.ensemble import ENSEMBLE_FILE
+
+READY = "tiny-imagenet-200"
+_OF_RESULTS = (ENSEMBLE_FILE, "recipe.toml", "study.json", "ablation.json", "manifest.json")
+
+
+def ready_made() -> Path:
+    """The file of weights that the name ``READY`` stands for."""
+    return Path(str(files("lilliput") / "delivery" / f"{READY}.safetensors"))
+
+
+def with_classifier(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """A classifier and the pictures it is to label: the words as they are, or ``READY`` before them.
+
+    The first word is a picture when it is ``-``, ends like one or is a pattern that some file fits, or is a folder that
+    none of Lilliput's commands has written.
+    """
+    first, *others = words
+    return (READY, tuple(words)) if _is_picture(first) else (first, tuple(others))
+
+
+def _is_picture(word: str) -> bool:
+    if os.path.isdir(word):
+        return not any(os.path.isfile(os.path.join(word, name)) for name in _OF_RESULTS)
+    return word == "-" or word.casefold().endswith(ENDINGS) or bool(glob.has_magic(word))
