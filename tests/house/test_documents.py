@@ -1,4 +1,4 @@
-"""The documents say what the code says: commands, versions, names of files, links."""
+"""The documents say what the code says: commands, versions, names of files. Their links: test_links.py."""
 
 from __future__ import annotations
 
@@ -53,13 +53,6 @@ def test_every_command_and_option_a_document_shows_exists(document: Path) -> Non
             assert option in page or option in {"--help"}, f"{document.name}: {line}"
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_link_inside_the_project_leads_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#\s]+)", document.read_text(encoding="utf-8")):
-        if "://" not in target:
-            assert (document.parent / target).exists(), f"{document.name}: {target}"
-
-
 def test_every_script_a_document_names_exists() -> None:
     for document in DOCUMENTS:
         for name in re.findall(r"\bscripts/\w+(?:\.py)?", document.read_text(encoding="utf-8")):
@@ -71,12 +64,17 @@ def test_documents_stay_short(name: str, most: int) -> None:
     assert len(read(name).splitlines()) <= most
 
 
-def test_decisions_are_numbered_and_short() -> None:
-    decisions = sorted((ROOT / "docs/decisions").glob("*.md"))
+def test_decisions_are_numbered_short_and_listed() -> None:
+    decisions = sorted((ROOT / "docs/decisions").glob("0*.md"))
+    texts = [path.read_text(encoding="utf-8") for path in decisions]
     assert [path.name[:4] for path in decisions] == [
         f"{n:04}" for n in range(1, len(decisions) + 1)
     ]
-    assert all(len(path.read_text(encoding="utf-8").splitlines()) <= 50 for path in decisions)
+    assert all(len(text.splitlines()) <= 50 for text in texts)
+    listed = re.findall(r"^(\d+\. )\[(.+)\]\((.+)\)$", read("docs/decisions/README.md"), re.M)
+    titles = [text.partition("\n")[0].removeprefix("# ") for text in texts]
+    assert [number + title for number, title, _ in listed] == titles
+    assert [name for _, _, name in listed] == [path.name for path in decisions]
 
 
 def test_every_key_of_a_recipe_is_documented() -> None:
