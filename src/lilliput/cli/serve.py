@@ -70,7 +70,10 @@ def serve(
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     limits = Limits(workers=workers or cores or 1, queue=queue, body_seconds=body_seconds)
     if host not in _LOOPBACK:
-        note(f"{host} can be reached by other machines, and there is no password")
+        note(
+            f"{printable(host)} can be reached by other machines, and there is no password; "
+            "names they call it by are given with --allow-host"
+        )
 
     def ready(where: Listening) -> None:
         answer(_describe(where), _facts(where), as_json=json)

@@ -140,6 +140,15 @@ def test_a_body_that_takes_too_long_is_given_up(make_client):
     assert answer.headers["connection"] == "close"
 
 
+def test_all_bodies_together_have_a_limit(make_client):
+    client = make_client(held_bytes=1000)
+    assert client.post("/predict", picture()).status_code == 200
+    answer = client.post("/explain", bytes(2000))
+    assert (answer.status_code, answer.json()["error"]["kind"]) == (503, "MemoryFull")
+    assert client.service.memory.held == 0
+    assert client.post("/predict", picture()).status_code == 200
+
+
 def test_a_full_queue_says_when_to_come_again(make_client, monkeypatch):
     client = make_client(workers=1, queue=1)
     go_on, label = threading.Event(), routes.label

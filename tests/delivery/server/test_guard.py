@@ -41,8 +41,8 @@ def test_names_of_this_machine_and_allowed_ones_are_answered(make_client, host):
         "a/localhost",
     ],
 )
-def test_other_names_are_refused(client, host):
-    answer = client.post("/predict", picture(), headers={"host": host})
+def test_other_names_are_refused(make_client, host):
+    answer = make_client(hosts=("", "[]")).post("/predict", picture(), headers={"host": host})
     assert answer.status_code == 403
     assert answer.json()["error"]["kind"] == "HostRefused"
 

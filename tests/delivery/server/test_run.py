@@ -83,7 +83,8 @@ def test_connections_have_a_limit(tiny):
                 one.sendall(b"GET")
             with connect(url) as late:
                 late.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                assert rest_of(late).startswith(b"HTTP/1.1 503")
+                answer = rest_of(late)
+            assert answer.startswith(b"HTTP/1.1 503") and b"TooManyConnections" in answer
         finally:
             for one in held:
                 one.close()
@@ -133,6 +134,8 @@ def test_a_place_that_is_taken_is_one_message():
         _bound("no such host", 0)
     with pytest.raises(UsageError, match="cannot listen at"):
         _bound("127.0.0.1", 70_000)
+    with pytest.raises(UsageError, match="no place"):
+        _bound("", 0)
 
 
 def test_what_cannot_be_served_is_one_message(tmp_path: Path):

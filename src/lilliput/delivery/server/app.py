@@ -20,6 +20,7 @@ from lilliput.delivery.server.desk import Desk
 from lilliput.delivery.server.guard import Guard
 from lilliput.delivery.server.limits import Limits
 from lilliput.delivery.server.looking import Served, explain, label
+from lilliput.delivery.server.memory import Memory
 from lilliput.delivery.server.page import FILES, examples, page_file
 from lilliput.delivery.server.refusal import AsciiJSON, Refusal
 
@@ -38,8 +39,10 @@ class Service:
     is_leaving: bool = False
     counts: Counts = field(default_factory=Counts)
     desk: Desk = field(init=False)
+    memory: Memory = field(init=False)
 
     def __post_init__(self) -> None:
+        self.memory = Memory(self.limits.held_bytes)
         self.desk = Desk(self.limits.workers, self.limits.queue)
 
     def named(self, name: str) -> Served:
@@ -86,8 +89,9 @@ def _add_answers(app: FastAPI, service: Service) -> None:
         summary="The most probable classes of pictures",
     )
     async def predict(request: Request, top: Top = 5) -> Response:
-        sent, is_form = await pictures_sent(request, service.limits)
-        said = await service.desk.do(label, service.served, sent, top)
+        with service.memory.hold() as take:
+            sent, is_form = await pictures_sent(request, service.limits, take)
+            said = await service.desk.do(label, service.served, sent, top)
         refused = [one["error"] for one in said if "error" in one]
         service.counts.images(len(said) - len(refused), len(refused))
         if refused and not is_form:
@@ -103,8 +107,9 @@ def _add_answers(app: FastAPI, service: Service) -> None:
     )
     async def explain_picture(request: Request, classifier: ByName = "") -> Response:
         one = service.named(classifier)
-        sent, _ = await pictures_sent(request, service.limits)
-        best, drops = await service.desk.do(explain, one, sent[0])
+        with service.memory.hold() as take:
+            sent, _ = await pictures_sent(request, service.limits, take)
+            best, drops = await service.desk.do(explain, one, sent[0])
         rounded = drops.round(6).tolist()
         return AsciiJSON({"classifier": one.name, "best": best._asdict(), "drops": rounded})
 

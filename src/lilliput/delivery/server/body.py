@@ -12,6 +12,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from lilliput.delivery.server.limits import Limits
+from lilliput.delivery.server.memory import Take
 from lilliput.delivery.server.refusal import Refusal
 
 _HOW = "curl --data-binary @cat.jpg URL, or curl -F file=@cat.jpg -F file=@dog.jpg URL"
@@ -27,9 +28,9 @@ class Sent(NamedTuple):
     data: bytes
 
 
-async def pictures_sent(request: Request, limits: Limits) -> tuple[list[Sent], bool]:
+async def pictures_sent(request: Request, limits: Limits, take: Take) -> tuple[list[Sent], bool]:
     """The picture files of a request, and whether it was a form. Raises: Refusal."""
-    body = await read_body(request, limits)
+    body = await read_body(request, limits, take)
     if not body:
         raise Refusal(400, "NoPicture", "the request has no body", _HOW)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -38,8 +39,8 @@ async def pictures_sent(request: Request, limits: Limits) -> tuple[list[Sent], b
     return await _files_of(request, body, limits), True
 
 
-async def read_body(request: Request, limits: Limits) -> bytes:
-    """All of a request's body. Raises: Refusal when it is too large or takes too long."""
+async def read_body(request: Request, limits: Limits, take: Take) -> bytes:
+    """All of a request's body. Raises: Refusal when it is too large or takes too long, or where ``take`` does."""
     declared = request.headers.get("content-length", "")
     is_over = declared.isdecimal() and int(declared[:20]) > limits.body_bytes
     parts: list[bytes] = []
@@ -52,6 +53,7 @@ async def read_body(request: Request, limits: Limits) -> bytes:
             async for part in stream:
                 seen += len(part)
                 if not is_over and seen <= limits.body_bytes:
+                    take(len(part))
                     parts.append(part)
                     continue
                 is_over = True

@@ -15,6 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from lilliput.delivery.server.counts import Counts
 from lilliput.delivery.server.refusal import Refusal
 
+CROWDED = "is_crowded"
+"""In the state of a request that came by one connection too many."""
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
@@ -41,7 +44,7 @@ class Guard:
         self, app: ASGIApp, hosts: Iterable[str], routes: Collection[str], counts: Counts
     ) -> None:
         self._app, self._counts, self._routes = app, counts, routes
-        self._hosts = frozenset(_bare(one) for one in (*LOOPBACK, *hosts))
+        self._hosts = frozenset(filter(None, map(_bare, (*LOOPBACK, *hosts))))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -67,7 +70,15 @@ class Guard:
             self._counts.request(route, status, time.perf_counter() - started)
 
     def _refuse(self, scope: Scope) -> Refusal | None:
-        """Why a request is not for us, if it is not."""
+        """Why a request is not for us, or not now, if it is not."""
+        if scope.get("state", {}).get(CROWDED):
+            return Refusal(
+                503,
+                "TooManyConnections",
+                "too many connections are open",
+                "try again in a second",
+                {"Retry-After": "1", "Connection": "close"},
+            )
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1 or _host_name(hosts[0]) not in self._hosts:
             return Refusal(

@@ -10,6 +10,7 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from lilliput.delivery.server.guard import CROWDED
 from lilliput.delivery.server.limits import Limits
 
 
@@ -26,6 +27,8 @@ class Connection(H11Protocol):
         if len(self.connections) > 2 * self.limits.connections:
             transport.abort()
             return
+        if len(self.connections) > self.limits.connections:
+            self.app_state = {**self.app_state, CROWDED: True}
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:

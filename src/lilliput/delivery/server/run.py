@@ -65,7 +65,6 @@ def _config(app: object, limits: Limits) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=limits.connections,
         timeout_keep_alive=limits.keep_alive_seconds,
         timeout_graceful_shutdown=limits.drain_seconds,
         h11_max_incomplete_event_size=limits.head_bytes,
@@ -105,6 +104,8 @@ class _Server(uvicorn.Server):
 
 def _bound(host: str, port: int) -> socket.socket:
     """A place to listen at, taken before the work of opening classifiers. Raises: UsageError."""
+    if not host:
+        raise UsageError("no place to listen at is named", "--host 127.0.0.1")
     if not 0 <= port < 1 << 16:
         raise UsageError(f"cannot listen at port {port}: ports are 0 to 65535", "--port 8000")
     try:

@@ -213,20 +213,22 @@ function explainer(picture, classifier) {
   const button = make("button", "look", "What did it look at?");
   const finding = make("p", "finding");
   button.type = "button";
-  button.setAttribute("aria-pressed", "false");
   let found = null;
   button.addEventListener("click", async () => {
-    if (button.getAttribute("aria-pressed") === "true") return showAll(picture);
-    if (button.disabled) return;
+    const isShown = button.classList.contains("shown");
     showAll(picture);
+    if (isShown) return;
+    picture.asked = button;
     button.disabled = true;
     finding.textContent = "Covering one place after the other …";
     try {
       found = found || await inTurn(() => ask(`/explain?classifier=${encodeURIComponent(classifier)}`, picture.file));
+      if (picture.asked !== button) return;  // another has been asked meanwhile
       finding.textContent = wordsFor(found);
       say(finding.textContent);
-      if (strongest(found) >= LEAST_DROP) drawVeil(picture, found.drops);
-      button.setAttribute("aria-pressed", "true");
+      if (strongest(found) < LEAST_DROP) return;
+      drawVeil(picture, found.drops);
+      button.classList.add("shown");
       button.textContent = "Show all of it";
     } catch (trouble) {
       finding.textContent = `${trouble.message} ${trouble.hint || ""}`;
@@ -251,7 +253,7 @@ function showAll(picture) {
   const context = picture.canvas.getContext("2d");
   if (picture.bitmap) context.drawImage(picture.bitmap, 0, 0);
   for (const button of picture.body.querySelectorAll("button.look")) {
-    button.setAttribute("aria-pressed", "false");
+    button.classList.remove("shown");
     button.textContent = "What did it look at?";
     button.nextElementSibling.textContent = "";
   }
@@ -278,8 +280,10 @@ function drawVeil(picture, drops) {
 // ---- what is served, and examples ----------------------------------------------------------------------------------
 
 async function introduce() {
+  let drawn = [];
   try {
     facts = await ask("/model");
+    drawn = await ask("/examples");
   } catch (trouble) {
     byId("lead").textContent = `${trouble.message} ${trouble.hint}`;
     return;
@@ -287,7 +291,7 @@ async function introduce() {
   const names = facts.classifiers.map((one) => `${one.name} knows ${one.classes.length.toLocaleString("en")} classes`);
   byId("lead").textContent = `${names.join("; ")}. ${names.length > 1 ? "Their answers stand side by side." : "Ask it."}`;
   byId("about").replaceChildren(...facts.classifiers.map(describe));
-  for (const one of await ask("/examples")) byId("examples").append(exampleButton(one));
+  byId("examples").replaceChildren(...drawn.map(exampleButton));
   byId("trials").hidden = false;
 }
 
