@@ -21,6 +21,7 @@ TORCH_FREE = [
     "lilliput.analysis.sheet",
     "lilliput.api",
     "lilliput.delivery.classifier",
+    "lilliput.delivery.server.run",
     "lilliput.results.throughput",
     "lilliput.cli.app",
     "lilliput.cli.bench",
@@ -29,6 +30,7 @@ TORCH_FREE = [
     "lilliput.cli.predict",
     "lilliput.cli.quickstart",
     "lilliput.cli.results",
+    "lilliput.cli.serve",
     "lilliput.cli.training",
 ]
 

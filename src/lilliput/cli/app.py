@@ -30,6 +30,7 @@ COMMANDS = {
     "predict": "lilliput.cli.predict:predict",
     "submit": "lilliput.cli.submit:submit",
     "export": "lilliput.cli.export:export",
+    "serve": "lilliput.cli.serve:serve",
     "audit": "lilliput.cli.audit:audit",
     "explain": "lilliput.cli.explain:explain",
     "report": "lilliput.cli.results:report",

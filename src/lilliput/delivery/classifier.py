@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ from lilliput.results.folder import ClassName
 from lilliput.results.open import open_classifier
 from lilliput.results.predictions import UNLABELLED, Predictions
 from lilliput.results.run import Run
+
+if TYPE_CHECKING:
+    from lilliput.delivery.sessions import Session
 
 # A batch of files; of arrays, as many as an evaluation takes at once.
 READ_IMAGES, ASK_IMAGES = 100, 500
@@ -86,6 +89,17 @@ class Classifier:
         opened = path if isinstance(path, (Run, Ensemble)) else open_classifier(path)
         return _open_run(opened, device) if isinstance(opened, Run) else _open_all(opened, device)
 
+    @classmethod
+    def of_session(cls, session: Session) -> Classifier:
+        """The classifier in an exported file that is open. Raises: RunError when it is not for square images."""
+        height, width = session.size
+        if height != width:
+            raise RunError(
+                f"{session.path} is for images of {height} x {width} pixels, but pictures are cut to squares",
+                "train on a pack, whose images are squares",
+            )
+        return cls(session.path.name, session.classes, height, session.views, session)
+
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities float32[n,k] of images uint8[n,size,size,3], RGB; one image [size,size,3] is a batch of one.
 
@@ -129,10 +143,11 @@ class Classifier:
             good = [row for row, error in enumerate(errors) if not error]
             rows = iter(self(pixels[good]))
             for file, row, error in zip(some, pixels, errors, strict=True):
-                guesses = () if error else self._best(next(rows), top)
+                guesses = () if error else self.best(next(rows), top)
                 yield Answer(os.fspath(file), guesses, error), None if error else row
 
-    def _best(self, probabilities: NDArray[np.float32], top: int) -> tuple[Guess, ...]:
+    def best(self, probabilities: NDArray[np.float32], top: int) -> tuple[Guess, ...]:
+        """The ``top`` most probable classes by the probabilities float32[k] of one picture, the best first."""
         order = np.argsort(-probabilities, kind="stable")[:top].tolist()
         named = ((self.classes[k], float(probabilities[k])) for k in order)
         return tuple(Guess(one.id, one.name, probability) for one, probability in named)
@@ -177,14 +192,7 @@ def _open_exported(path: Path, device: str) -> Classifier:
 
     if device not in ("auto", "cpu"):
         raise UsageError(f"{path} computes on the processor, not on {device}", "--device cpu")
-    session = open_session(path)
-    height, width = session.size
-    if height != width:
-        raise RunError(
-            f"{path} is for images of {height} x {width} pixels, but pictures are cut to squares",
-            "train on a pack, whose images are squares",
-        )
-    return Classifier(path.name, session.classes, height, session.views, session)
+    return Classifier.of_session(open_session(path))
 
 
 def _open_all(ensemble: Ensemble, device: str) -> Classifier:

@@ -1,0 +1,181 @@
+"""The page in a real browser: files chosen and pasted, two classifiers, hostile names, what goes wrong.
+
+Needs Playwright (in the extra dev) and the system's own Chromium; without them these tests are skipped.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from .conftest import encode, picture, running
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+PASTE = """async (bytes) => {
+  const data = new DataTransfer();
+  data.items.add(new File([new Uint8Array(bytes)], "image.png", { type: "image/png" }));
+  document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("there is no Chromium on this machine")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """The page opened, and everything it did that it should not."""
+
+    def __init__(self, browser: Any, url: str, *, width: int = 1280, **context: Any) -> None:
+        self.context = browser.new_context(viewport={"width": width, "height": 900}, **context)
+        self.page = self.context.new_page()
+        self.troubles: list[str] = []
+        self.page.on("console", lambda message: self.troubles.append(message.text))
+        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.troubles.append(dialog.message))
+        self.page.on("request", self._requested)
+        self.url = url
+        self.page.goto(f"{url}/")
+        self.page.wait_for_selector("#examples button")
+
+    def __enter__(self) -> Visit:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.context.close()
+
+    def choose(self, *files: tuple[str, bytes]) -> None:
+        payload = [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in files]
+        self.page.set_input_files("#choose", payload)
+
+    def card(self, name: str) -> Any:
+        return self.page.locator("article").filter(has=self.page.get_by_text(name, exact=True))
+
+    def _requested(self, request: Any) -> None:
+        if not request.url.startswith((f"{self.url}/", "data:", f"blob:{self.url}/")):
+            self.troubles.append(f"asked for {request.url}")
+
+
+@pytest.fixture(scope="module")
+def address(tiny) -> Iterator[str]:
+    with running(tiny) as url:
+        yield url
+
+
+@pytest.fixture
+def visit(browser: Any, address: str) -> Iterator[Visit]:
+    with Visit(browser, address) as opened:
+        yield opened
+
+
+def test_a_chosen_picture_gets_a_card(visit: Visit) -> None:
+    visit.choose(("tomato.png", picture()))
+    card = visit.card("tomato.png")
+    card.locator(".classes li").nth(2).wait_for()
+    assert re.match(r"red\d+\.\d %", card.locator("li").first.inner_text().replace("\n", ""))
+    label = visit.page.get_by_role("img", name="tomato.png, taken for red")
+    label.wait_for()
+    assert "tomato.png: red" in visit.page.inner_text("#status")
+    assert visit.troubles == []
+
+
+def test_a_pasted_picture_and_an_example_get_cards(visit: Visit) -> None:
+    visit.page.evaluate(PASTE, list(picture(20, 230, 20)))
+    visit.card("image.png").get_by_text("green", exact=True).wait_for()
+    visit.page.get_by_role("button", name="Try the school bus").click()
+    visit.card("school bus, drawn").locator("li").first.wait_for()
+    visit.page.get_by_role("button", name="Remove image.png").click()
+    assert visit.page.locator("article").count() == 1
+    visit.page.get_by_role("button", name="Clear all").click()
+    assert not visit.page.is_visible("#answers")
+    assert visit.troubles == []
+
+
+def test_it_shows_what_was_looked_at(visit: Visit) -> None:
+    pixels = np.full((8, 8, 3), 128, np.uint8)
+    pixels[:2, :2] = (255, 60, 60)
+    visit.choose(("corner.png", encode(pixels)))
+    card = visit.card("corner.png")
+    light = """(canvas) => [[60, 60], [380, 380]].map(([x, y]) =>
+        canvas.getContext("2d").getImageData(x, y, 1, 1).data[0])"""
+    button = card.get_by_role("button", name="What did it look at?")
+    button.click()
+    card.get_by_text("falls from").wait_for()
+    corner, elsewhere = card.locator("canvas").evaluate(light)
+    assert corner > 180 and elsewhere < 60
+    card.get_by_role("button", name="Show all of it").click()
+    corner, elsewhere = card.locator("canvas").evaluate(light)
+    assert corner > 240 and elsewhere == 128
+    assert visit.troubles == []
+
+
+def test_hostile_names_are_text(visit: Visit) -> None:
+    name = "<img src=x onerror=alert(1)><script>alert(2)</script>.png"
+    visit.choose((name, picture(20, 20, 230)))
+    card = visit.page.locator("article").first
+    card.locator("li").first.wait_for()
+    assert card.locator("h3").inner_text() == name
+    assert "<img src=x onerror=alert(1)>" in card.locator("li").first.inner_text()
+    assert visit.page.locator("article img, article script").count() == 0
+    visit.page.locator("details").first.evaluate("box => { box.open = true; }")
+    assert visit.page.evaluate("document.documentElement.scrollWidth") == 1280
+    assert visit.troubles == []
+
+
+def test_what_goes_wrong_is_told_kindly(visit: Visit) -> None:
+    visit.choose(("text.png", b"no picture"), ("empty.png", b""), ("large.png", bytes(11 << 20)))
+    visit.card("text.png").get_by_text("Not a picture").wait_for()
+    visit.card("empty.png").get_by_text("This file is empty.").wait_for()
+    visit.card("large.png").get_by_text("This file is larger than 10 MB.").wait_for()
+    # The browser itself notes the refusal; nothing else may be said.
+    assert [text for text in visit.troubles if "422" not in text] == []
+
+
+def test_a_server_that_is_gone_can_be_asked_again(visit: Visit) -> None:
+    visit.page.route("**/predict*", lambda route: route.abort())
+    visit.choose(("late.png", picture()))
+    card = visit.card("late.png")
+    card.get_by_text("The server does not answer.").wait_for()
+    visit.page.unroute("**/predict*")
+    card.get_by_role("button", name="Try again").click()
+    card.get_by_text("red", exact=True).wait_for()
+
+
+def test_it_is_used_by_keyboard(visit: Visit) -> None:
+    visit.page.keyboard.press("Tab")
+    assert visit.page.evaluate("document.activeElement.id") == "choose"
+    first = visit.page.locator("#examples button").first
+    first.focus()
+    visit.page.keyboard.press("Enter")
+    button = visit.page.get_by_role("button", name="What did it look at?")
+    button.focus()
+    visit.page.keyboard.press("Space")
+    visit.page.locator(".finding", has_text=re.compile(r"\.$")).wait_for()
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_two_stand_side_by_side_on_every_screen(browser, two, width, scheme):
+    with running(two) as url, Visit(browser, url, width=width, color_scheme=scheme) as visit:
+        visit.choose(("tomato.png", picture()), ("x" * 200 + ".png", picture(20, 20, 230)))
+        card = visit.card("tomato.png")
+        card.get_by_text("They do not agree.").wait_for()
+        assert card.locator("h4").all_inner_texts() == ["tiny", "other"]
+        tops = [one.locator("li").first.inner_text() for one in card.locator(".who").all()]
+        assert [top.split("\n")[0] for top in tops] == ["red", "green"]
+        visit.page.wait_for_function("document.querySelectorAll('article .classes').length == 4")
+        assert visit.page.evaluate("document.documentElement.scrollWidth") == width
+        assert visit.troubles == []

@@ -1,0 +1,172 @@
+"""A server as it is started: real connections, slow clients, and the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import numpy as np
+import pytest
+
+from lilliput.delivery.server.opening import open_served
+from lilliput.delivery.server.run import _bound
+from lilliput.errors import RunError, UsageError
+from lilliput.results.ensemble import Ensemble
+from lilliput.results.run import Run
+
+from .conftest import encode, picture, running, write_onnx
+
+
+def connect(url: str) -> socket.socket:
+    parts = urlsplit(url)
+    return socket.create_connection((parts.hostname or "", parts.port or 0), timeout=60)
+
+
+def head(length: int, path: str = "/predict") -> bytes:
+    return f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n".encode()
+
+
+def rest_of(connection: socket.socket) -> bytes:
+    parts = []
+    while part := connection.recv(65536):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def test_it_answers_over_a_network(tiny):
+    with running(tiny) as url:
+        assert httpx.post(f"{url}/predict", content=picture()).status_code == 200
+        answer = httpx.get(f"{url}/")
+        assert answer.status_code == 200
+        assert "server" not in answer.headers
+
+
+def test_a_client_who_never_asks_is_left(tiny):
+    with running(tiny, head_seconds=0.3) as url:
+        with connect(url) as silent:
+            assert rest_of(silent) == b""
+        with connect(url) as slow:
+            slow.sendall(b"GET / HTTP/1.1\r\nHost: loc")
+            assert rest_of(slow) == b""
+        with connect(url) as again:  # and one who does so after an answer
+            again.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert again.recv(65536).startswith(b"HTTP/1.1 200")
+            again.sendall(b"GET /hea")
+            assert rest_of(again).count(b"HTTP/1.1") == 0
+
+
+def test_a_client_who_sends_half_a_picture_is_told(tiny):
+    with running(tiny, body_seconds=0.3) as url, connect(url) as slow:
+        slow.sendall(head(1000) + b"half")
+        assert rest_of(slow).startswith(b"HTTP/1.1 408")
+
+
+def test_a_head_has_a_limit(tiny):
+    with running(tiny, head_bytes=2000) as url, connect(url) as talker:
+        talker.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 5000)
+        assert rest_of(talker).startswith(b"HTTP/1.1 400")
+
+
+def test_connections_have_a_limit(tiny):
+    with running(tiny, connections=3, head_seconds=30) as url:
+        held = [connect(url) for _ in range(3)]
+        try:
+            for one in held:
+                one.sendall(b"GET")
+            with connect(url) as late:
+                late.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                answer = rest_of(late)
+            assert answer.startswith(b"HTTP/1.1 503") and b"TooManyConnections" in answer
+        finally:
+            for one in held:
+                one.close()
+        assert asked_again(f"{url}/healthz") == 200
+
+
+def asked_again(url: str) -> int:
+    for _ in range(200):
+        if (status := httpx.get(url).status_code) == 200:
+            break
+        time.sleep(0.05)
+    return status
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_it_finish_what_it_has_accepted(tiny_file: Path, number: signal.Signals):
+    command = [sys.executable, "-m", "lilliput", "serve", str(tiny_file), "--port", "0", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout and process.stderr
+        facts = json.loads(process.stdout.readline())
+        assert [one["name"] for one in facts["classifiers"]] == ["tiny"]
+        body = picture()
+        with connect(facts["url"]) as idle, connect(facts["url"]) as connection:
+            connection.sendall(head(len(body)) + body[:30])
+            httpx.get(facts["url"] + "healthz")  # by now the other is accepted
+            process.send_signal(number)
+            assert idle.recv(1) == b""  # who had not asked is left: the server is leaving
+            connection.sendall(body[30:])
+            answer = rest_of(connection)
+        assert answer.startswith(b"HTTP/1.1 200") and b'"red"' in answer
+        rest, errors = process.communicate(timeout=60)
+        assert (process.returncode, rest) == (0, "")
+        assert errors == "stopped: all accepted requests were answered\n"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_place_that_is_taken_is_one_message():
+    with _bound("127.0.0.1", 0) as first:
+        first.listen()
+        with pytest.raises(UsageError, match=r"cannot listen at 127\.0\.0\.1, port"):
+            _bound("127.0.0.1", first.getsockname()[1])
+    with pytest.raises(UsageError, match="cannot listen at"):
+        _bound("no such host", 0)
+    with pytest.raises(UsageError, match="cannot listen at"):
+        _bound("127.0.0.1", 70_000)
+    with pytest.raises(UsageError, match="no place"):
+        _bound("", 0)
+
+
+def test_what_cannot_be_served_is_one_message(tmp_path: Path):
+    (tmp_path / "weights.safetensors").write_bytes(b"")
+    with pytest.raises(UsageError, match="is no ONNX file"):
+        open_served([tmp_path / "weights.safetensors"], tmp_path, print)
+    with pytest.raises(RunError, match="there is nothing at"):
+        open_served([tmp_path / "none"], tmp_path, print)
+    with pytest.raises(RunError, match="there is no file"):
+        open_served([tmp_path / "none.onnx"], tmp_path, print)
+
+
+def test_the_same_twice_has_two_names(tmp_path: Path):
+    path = write_onnx(tmp_path / "a.onnx", source="")
+    first, second = open_served([path, path], tmp_path, print)
+    assert (first.name, second.name) == ("a.onnx", "a.onnx (2)")
+
+
+@pytest.mark.parametrize("kind", ["run", "ensemble"])
+def test_a_run_or_an_ensemble_is_exported_and_says_the_same(
+    kind: str, plain_run: Run, make_ensemble, pictures: np.ndarray, tmp_path: Path, make_client
+):
+    pytest.importorskip("onnxscript")
+    classifier: Run | Ensemble = plain_run if kind == "run" else make_ensemble("mean")
+    said: list[str] = []
+    served = open_served([classifier.path], tmp_path, said.append)
+    assert said == [f"exporting {classifier.path} to ONNX ..."]
+    assert served[0].name == classifier.name
+    answer = make_client(served).post("/predict?top=4", encode(pictures[0])).json()
+    top = answer["pictures"][0]["answers"][0]["top"]
+    assert len(top) == 4
+    if isinstance(classifier, Run):
+        expected = classifier.predictions("val").probabilities[0]
+        assert top[0]["probability"] == pytest.approx(expected.max(), abs=1e-4)
