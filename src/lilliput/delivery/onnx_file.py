@@ -63,7 +63,7 @@ def write_quantized(
             quantize_static(
                 _traced(module, size),
                 written,
-                _Batches(images),
+                _Batches(images),  # pyrefly: ignore  (its base class would load ONNX Runtime with this file)
                 quant_format=QuantFormat.QDQ,
                 # Resizing is a matrix product too, and must stay exact.
                 op_types_to_quantize=["Conv", "Gemm"],
