@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,21 +17,34 @@ BUILD = [
     "error",
     "-m",
     "mkdocs",
-    "--quiet",
     "build",
     "--strict",
-    "--site-dir",
-]
+]  # --quiet would let warnings pass
+
+
+def build(folder: Path, config: Path) -> subprocess.CompletedProcess[str]:
+    command = [*BUILD, "--site-dir", str(folder), "--config-file", str(config)]
+    return subprocess.run(command, cwd=folder.parent, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    command = [*BUILD, str(folder), "--config-file", str(ROOT / "mkdocs.yml")]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    folder = tmp_path_factory.mktemp("built") / "site"
+    done = build(folder, ROOT / "mkdocs.yml")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert not done.stdout + done.stderr
     return folder
+
+
+def test_a_broken_link_or_anchor_stops_it(tmp_path: Path) -> None:
+    for name in ("docs", "scripts", "benchmarks", "examples"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+    with (tmp_path / "docs" / "glossary.md").open("a", encoding="utf-8") as page:
+        page.write("\n[gone](gone.md), [nowhere](tour.md#nowhere), [away](../away.py)\n")
+    done = build(tmp_path / "site", tmp_path / "mkdocs.yml")
+    assert done.returncode != 0
+    for target in ("gone.md", "nowhere", "../away.py"):
+        assert target in done.stderr
 
 
 def test_every_document_is_a_page(site: Path) -> None:
