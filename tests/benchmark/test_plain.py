@@ -53,7 +53,7 @@ def test_pictures_come_standardised(tiny_pack: Pack) -> None:
 def test_layers_stay_in_the_order_of_the_plan() -> None:
     network = plain_network(parse("ConvReLU(F3-4) -> MaxPool -> FC(2)"), 8, 8)
     names = [type(module).__name__ for module in network]
-    assert names == ["Conv2d", "ReLU", "MaxPool2d", "Flatten", "Linear"]
+    assert names == ["Convolution", "ReLU", "MaxPool2d", "Flatten", "Linear"]
     assert network(torch.rand(5, 3, 8, 8)).shape == (5, 2)
 
 

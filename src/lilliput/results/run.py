@@ -223,7 +223,16 @@ class Run(Predicted):
     def weights(self) -> dict[str, NDArray[np.generic]]:
         """The network's tensors by name. Raises: RunError when they are missing or damaged."""
         with _open_weights(self.weights_path) as file:
-            return {name: file.get_tensor(name) for name in list(file.keys())}
+            tensors = {name: file.get_tensor(name) for name in list(file.keys())}
+        for name, values in tensors.items():
+            if (
+                values.dtype.kind not in "biuf"
+            ):  # bf16, where some other package has taught it to numpy
+                raise RunError(
+                    f"{self.weights_path} holds {values.dtype} in '{name}', not numbers of numpy's own",
+                    "train again",
+                )
+        return tensors
 
     def weights_metadata(self) -> dict[str, str]:
         """What was written with the weights: plan, classes, image_size, lilliput. Raises: RunError."""
