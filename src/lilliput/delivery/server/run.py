@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import tempfile
@@ -43,6 +44,8 @@ def serve(  # noqa: PLR0913
     ``hosts`` are further names to be called by; port 0 takes a free one. ``ready`` is called when requests are taken.
     Raises: UsageError when the place to listen at cannot be had; what opening the classifiers raises.
     """
+    # What is wrong with a form is told to who sent it.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     with _bound(host, port) as listener, tempfile.TemporaryDirectory(prefix="lilliput-") as folder:
         served = open_served(paths, Path(folder), say)
         service = Service(served, limits)
