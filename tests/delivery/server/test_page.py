@@ -10,9 +10,10 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
-from .conftest import picture, running
+from .conftest import encode, picture, running
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -101,6 +102,25 @@ def test_a_pasted_picture_and_an_example_get_cards(visit: Visit) -> None:
     visit.page.get_by_role("button", name="Clear all").click()
     assert not visit.page.is_visible("#answers")
     assert visit.troubles == []
+
+
+def test_it_shows_what_was_looked_at(visit: Visit) -> None:
+    pixels = np.full((8, 8, 3), 128, np.uint8)
+    pixels[:2, :2] = (255, 60, 60)
+    visit.choose(("corner.png", encode(pixels)))
+    card = visit.card("corner.png")
+    light = """(canvas) => [[60, 60], [380, 380]].map(([x, y]) =>
+        canvas.getContext("2d").getImageData(x, y, 1, 1).data[0])"""
+    button = card.get_by_role("button", name="What did it look at?")
+    button.click()
+    card.get_by_text("falls from").wait_for()
+    corner, elsewhere = card.locator("canvas").evaluate(light)
+    assert corner > 180 and elsewhere < 60
+    card.get_by_role("button", name="Show all of it").click()
+    corner, elsewhere = card.locator("canvas").evaluate(light)
+    assert corner > 240 and elsewhere == 128
+    # The test itself reads the canvas twice, of which Chromium remarks that it could be faster.
+    assert [text for text in visit.troubles if "willReadFrequently" not in text] == []
 
 
 def test_hostile_names_are_text(visit: Visit) -> None:
