@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 import lilliput
@@ -33,6 +34,7 @@ from lilliput.models.build import build_model
 from lilliput.models.whiten import whiten
 from lilliput.overrides import differences
 from lilliput.recipe import Recipe, load_recipe
+from lilliput.results.ensemble import Ensemble
 from lilliput.results.history import Epoch
 from lilliput.results.predictions import Predictions
 from lilliput.results.run import Run, refuse_occupied
@@ -57,7 +59,9 @@ __all__ = [
     "evaluate_run",
     "follow_steps",
     "load_model",
+    "places_of_classes",
     "rate_steps",
+    "refuse_other_size",
     "run_experiment",
     "run_steps",
 ]
@@ -200,7 +204,7 @@ def evaluate_run(
     runtime = runtime_here(run.environment.get("runtime", {}))
     model = runtime.place(load_model(run))
     selection = _selection_of(run, recipe, pack, split)
-    _check_size(run, pack, selection)
+    refuse_other_size(run, pack, tuple(json.loads(run.weights_metadata()["image_size"])))
     asked = recipe.evaluation.views if views is None else tuple(views)
     predictions = predict_selection(model, selection, asked, runtime)
     if asked == recipe.evaluation.views and _fingerprint(run) == pack.fingerprint:
@@ -221,12 +225,7 @@ def load_model(run: Run) -> nn.Sequential:
 
 
 def _selection_of(run: Run, recipe: Recipe, pack: Pack, split: str) -> Selection:
-    ids = tuple(one.id for one in run.classes)
-    if not set(ids) <= {one.id for one in pack.classes}:
-        raise RunError(
-            f"{pack.path} has other classes than {run.name} was trained on",
-            "name the data it was trained on",
-        )
+    places = places_of_classes(run, pack)
     if split == "heldout" and recipe.data.holds_out:
         if _fingerprint(run) != pack.fingerprint:
             raise RunError(
@@ -235,8 +234,7 @@ def _selection_of(run: Run, recipe: Recipe, pack: Pack, split: str) -> Selection
             )
         selection = select_heldout(pack, recipe.data, recipe.seed)
     elif split in pack:
-        place = {one.id: number for number, one in enumerate(pack.classes)}
-        selection = select_split(pack, split, np.array([place[id] for id in ids]))
+        selection = select_split(pack, split, places)
     else:
         raise RunError(
             f"there is no split '{split}' in {pack.path}", "it has: " + ", ".join(pack.splits)
@@ -249,12 +247,23 @@ def _fingerprint(run: Run) -> str | None:
     return run.environment.get("data", {}).get("fingerprint")
 
 
-def _check_size(run: Run, pack: Pack, selection: Selection) -> None:
-    height, width = json.loads(run.weights_metadata()["image_size"])
-    if image_size(selection) != (height, width):
+def places_of_classes(trained: Run | Ensemble, pack: Pack) -> NDArray[np.int64]:
+    """Where the classes of a run or an ensemble stand among the pack's. Raises: RunError when one is not there."""
+    place = {one.id: number for number, one in enumerate(pack.classes)}
+    if not {one.id for one in trained.classes} <= set(place):
         raise RunError(
-            f"{pack.path} holds images of {pack.image_size} pixels; {run.name} was trained on {height, width}",
-            f"prepare it with --size {height}",
+            f"{pack.path} has other classes than {trained.name} was trained on",
+            "name the data it was trained on",
+        )
+    return np.array([place[one.id] for one in trained.classes])
+
+
+def refuse_other_size(trained: Run | Ensemble, pack: Pack, size: tuple[int, int]) -> None:
+    """Raises: RunError when the images of the pack are not of ``size`` (height, width), as those of training were."""
+    if pack.image_size != size:
+        raise RunError(
+            f"{pack.path} holds images of {pack.image_size} pixels; {trained.name} was trained on {size}",
+            f"prepare it with --size {size[0]}",
         )
 
 

@@ -22,6 +22,7 @@ from lilliput.analysis.style import (
     MUTED,
     PHOTOS_DPI,
     TRAIN,
+    on_one_line,
     percent,
     short_name,
     write_figure,
@@ -69,7 +70,7 @@ def draw_sheet(contacts: Sequence[Contact], title: str, left_out: int = 0) -> Fi
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     heading = {"fontsize": 11, "fontweight": "bold"}
-    _write(axes, (_SIDE, 0.3), _on_one_line(title), width - 2 * _SIDE, **heading)
+    _write(axes, (_SIDE, 0.3), on_one_line(title), width - 2 * _SIDE, **heading)
     for place, contact in enumerate(contacts):
         row, column = divmod(place, columns)
         left, top = _SIDE + column * (_TILE + _GAP), _HEAD + row * row_height
@@ -96,7 +97,7 @@ def _draw_contact(axes: Axes, left: float, top: float, contact: Contact) -> None
     place = (right, base + _BAR / 2)
     looks = {"fontsize": 6.5, "color": MUTED}
     axes.text(*place, percent(contact.probability, 0), ha="right", va="center_baseline", **looks)
-    file = _on_one_line(contact.file)
+    file = on_one_line(contact.file)
     _write(axes, (left, bottom + 0.365), file, _TILE, fontsize=5.5, color=MUTED)
 
 
@@ -112,7 +113,3 @@ def _write(axes: Axes, place: tuple[float, float], text: str, room: float, **loo
     while written.get_window_extent().width / figure.dpi > room and len(text) > 1:
         text = text[:-1].rstrip()
         written.set_text(text + "\N{HORIZONTAL ELLIPSIS}")
-
-
-def _on_one_line(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

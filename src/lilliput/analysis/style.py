@@ -172,8 +172,13 @@ def short_name(name: str, most: int = 24) -> str:
     >>> short_name("brown bear, bruin, Ursus arctos")
     'brown bear'
     """
-    plain = " ".join("".join(c if c.isprintable() else " " for c in name.split(",")[0]).split())
+    plain = on_one_line(name.split(",")[0])
     return plain if len(plain) <= most else plain[: most - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def on_one_line(text: str) -> str:
+    """A text from outside with spaces for line breaks and control characters, and never two of them."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def to_png(figure: Figure, dpi: int = LINES_DPI) -> bytes:

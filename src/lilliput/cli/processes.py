@@ -106,8 +106,10 @@ def run_processes(words: Sequence[str], processes: int, again: str) -> None:
 
 
 def _start(words: Sequence[str], rank: int, size: int, port: int) -> subprocess.Popen[bytes]:
+    from lilliput.data.decoding import cores
+
     loopback = "lo0" if sys.platform == "darwin" else "lo"
-    threads = max(1, _usable_cores() // size)
+    threads = max(1, cores() // size)
     # What the user has set stays.
     environment = {"GLOO_SOCKET_IFNAME": loopback, "OMP_NUM_THREADS": str(threads), **os.environ}
     environment |= {
@@ -129,12 +131,6 @@ def _free_port() -> int:
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         return place.getsockname()[1]
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextmanager

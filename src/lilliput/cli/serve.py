@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +11,6 @@ from lilliput.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from lilliput.delivery.server.run import Listening
-
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def serve(
@@ -64,12 +61,13 @@ def serve(
         del fastapi, onnxruntime, python_multipart, uvicorn
     except ImportError as error:
         raise MissingExtraError("serving", "serve") from error
+    from lilliput.data.decoding import cores
     from lilliput.delivery.server import run
+    from lilliput.delivery.server.guard import LOOPBACK
     from lilliput.delivery.server.limits import Limits
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    limits = Limits(workers=workers or cores or 1, queue=queue, body_seconds=body_seconds)
-    if host not in _LOOPBACK:
+    limits = Limits(workers=workers or cores(), queue=queue, body_seconds=body_seconds)
+    if host not in LOOPBACK:
         note(
             f"{printable(host)} can be reached by other machines, and there is no password; "
             "names they call it by are given with --allow-host"

@@ -103,7 +103,7 @@ def decoders(pictures: int) -> Iterator[tuple[int, Decoder]]:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """How many cores this process may use; in a container that can be fewer than there are."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

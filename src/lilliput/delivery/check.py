@@ -13,8 +13,8 @@ from lilliput.data.pack import Pack
 from lilliput.data.selection import Selection, select_split
 from lilliput.delivery.deliverable import image_size, views_of
 from lilliput.delivery.sessions import Session
-from lilliput.errors import LilliputError, RunError
-from lilliput.experiment import load_model
+from lilliput.errors import LilliputError
+from lilliput.experiment import load_model, places_of_classes, refuse_other_size
 from lilliput.models.predict import predict
 from lilliput.predicting import is_of
 from lilliput.results.combine import combine
@@ -113,20 +113,9 @@ def suitable_images(classifier: Run | Ensemble, pack: Pack, split: str) -> Selec
     Raises: RunError when the pack has other classes or another image size.
     """
     runs = classifier.members if isinstance(classifier, Ensemble) else (classifier,)
-    place = {one.id: number for number, one in enumerate(pack.classes)}
-    ids = [one.id for one in classifier.classes]
-    if not set(ids) <= set(place):
-        raise RunError(
-            f"{pack.path} has other classes than {classifier.name} was trained on",
-            "name the data it was trained on",
-        )
-    size = image_size(runs[0])
-    if pack.image_size != size:
-        raise RunError(
-            f"{pack.path} holds images of {pack.image_size} pixels; {classifier.name} was trained on {size}",
-            f"prepare it with --size {size[0]}",
-        )
-    return select_split(pack, split, np.array([place[id] for id in ids]))
+    places = places_of_classes(classifier, pack)
+    refuse_other_size(classifier, pack, image_size(runs[0]))
+    return select_split(pack, split, places)
 
 
 def spread(selection: Selection, most: int) -> Selection:

@@ -92,13 +92,8 @@ class Classifier:
     @classmethod
     def of_session(cls, session: Session) -> Classifier:
         """The classifier in an exported file that is open. Raises: RunError when it is not for square images."""
-        height, width = session.size
-        if height != width:
-            raise RunError(
-                f"{session.path} is for images of {height} x {width} pixels, but pictures are cut to squares",
-                "train on a pack, whose images are squares",
-            )
-        return cls(session.path.name, session.classes, height, session.views, session)
+        side = side_of(session.path, session.size)
+        return cls(session.path.name, session.classes, side, session.views, session)
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities float32[n,k] of images uint8[n,size,size,3], RGB; one image [size,size,3] is a batch of one.
@@ -172,6 +167,17 @@ class Classifier:
                 f"the images have {shape[1]} x {shape[2]} pixels, {self.name} takes {self.size} x {self.size}",
                 "give the files to predict(), which cuts and scales as training did",
             )
+
+
+def side_of(path: Path, size: tuple[int, int]) -> int:
+    """The side in pixels of the square images of ``size`` (height, width) that the file takes. Raises: RunError."""
+    height, width = size
+    if height != width:
+        raise RunError(
+            f"{path} is for images of {height} x {width} pixels, but pictures are cut to squares",
+            "train on a pack, whose images are squares",
+        )
+    return height
 
 
 def _open_run(run: Run, device: str) -> Classifier:

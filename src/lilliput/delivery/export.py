@@ -34,7 +34,7 @@ from lilliput.delivery.sessions import (
     Session,
 )
 from lilliput.errors import UsageError, did_you_mean
-from lilliput.results.atomic import atomic_path, folder_name
+from lilliput.results.atomic import atomic_path, folder_name, refuse_taken
 from lilliput.results.ensemble import Ensemble
 from lilliput.results.run import Run
 from lilliput.training.weights import read_tensors, to_bytes
@@ -128,10 +128,7 @@ def refuse_place(to: str, out: Path, *, force: bool) -> None:
         raise UsageError(
             f"{out} does not end in .{to}, by which the file is known", f"--out {out.stem}.{to}"
         )
-    if out.is_dir():
-        raise UsageError(f"{out} is a folder", f"name a file: --out {out / f'classifier.{to}'}")
-    if out.exists() and not force:
-        raise UsageError(f"{out} is there already", "--force replaces it, or name another file")
+    refuse_taken(out, str(out / f"classifier.{to}"), force=force)
 
 
 def default_place(classifier: Run | Ensemble, to: str, precision: str) -> Path:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lilliput.delivery.classifier import Ask, Classifier
+from lilliput.delivery.classifier import Ask, Classifier, side_of
 from lilliput.errors import RunError, UsageError
 from lilliput.experiment import load_model
 from lilliput.models.predict import VIEWS, predict
@@ -64,12 +64,8 @@ def _classifier(
         raise RunError(
             f"{path} is damaged: it names {len(classes)} classes for {outputs} outputs", _HINT
         )
-    if height != width:
-        raise RunError(
-            f"{path} is for images of {height} x {width} pixels, but pictures are cut to squares",
-            "train on a pack, whose images are squares",
-        )
-    return Classifier(name, classes, height, views, _asking(path, network, views, runtime))
+    side = side_of(path, (height, width))
+    return Classifier(name, classes, side, views, _asking(path, network, views, runtime))
 
 
 def _asking(path: Path, network: Network, views: tuple[str, ...], runtime: Runtime) -> Ask:

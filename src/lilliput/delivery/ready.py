@@ -12,10 +12,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from lilliput.delivery.pictures import ENDINGS
-from lilliput.results.ensemble import ENSEMBLE_FILE
+from lilliput.results.open import is_ours
 
 READY = "tiny-imagenet-200"
-_OF_RESULTS = (ENSEMBLE_FILE, "recipe.toml", "study.json", "ablation.json", "manifest.json")
 
 
 def ready_made() -> Path:
@@ -26,8 +25,8 @@ def ready_made() -> Path:
 def with_classifier(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """A classifier and the pictures it is to label: the words as they are, or ``READY`` before them.
 
-    The first word is a picture when it is ``-``, ends like one or is a pattern that some file fits, or is a folder that
-    none of Lilliput's commands has written.
+    The first word is a picture when it is ``-``, ends like one or is a pattern, or is a folder that none of Lilliput's
+    commands has written.
     """
     first, *others = words
     return (READY, tuple(words)) if _is_picture(first) else (first, tuple(others))
@@ -35,5 +34,5 @@ def with_classifier(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
 
 def _is_picture(word: str) -> bool:
     if os.path.isdir(word):
-        return not any(os.path.isfile(os.path.join(word, name)) for name in _OF_RESULTS)
-    return word == "-" or word.casefold().endswith(ENDINGS) or bool(glob.has_magic(word))
+        return not is_ours(word)
+    return word == "-" or word.casefold().endswith(ENDINGS) or glob.has_magic(word)

@@ -14,7 +14,7 @@ import numpy as np
 
 from lilliput.data.pack import Pack
 from lilliput.errors import LilliputError, RunError, UsageError
-from lilliput.results.atomic import atomic_path
+from lilliput.results.atomic import atomic_path, refuse_taken
 from lilliput.results.ensemble import Ensemble
 from lilliput.results.predictions import Predictions
 from lilliput.results.run import Run
@@ -39,10 +39,7 @@ def check_submission(classifier: Run | Ensemble, pack: Pack, out: Path, *, force
     """
     if SPLIT not in pack:
         raise UsageError(f"{pack.path} has no {SPLIT} split", "it has: " + ", ".join(pack.splits))
-    if out.is_dir():
-        raise UsageError(f"{out} is a folder", "name a file: --out submission.txt")
-    if out.exists() and not force:
-        raise UsageError(f"{out} is there already", "--force replaces it, or name another file")
+    refuse_taken(out, "submission.txt", force=force)
     known = [one.id for one in classifier.classes]
     wanted = [one.id for one in pack.classes]
     if known == wanted:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lilliput.errors import StorageError
+from lilliput.errors import StorageError, UsageError
 
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -85,6 +85,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def refuse_taken(out: Path, example: str, *, force: bool) -> None:
+    """Raises: UsageError when ``out`` is a folder, or there already and ``force`` not given. ``example`` is a file."""
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder", f"name a file: --out {example}")
+    if out.exists() and not force:
+        raise UsageError(f"{out} is there already", "--force replaces it, or name another file")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -24,7 +24,7 @@ def open_result(path: str | Path) -> Run | Ensemble | Study | Ablation:
     hint = "runs, ensembles, studies and ablations are folders that lilliput train, ensemble, search and ablate write"
     if not folder.exists():
         raise RunError(f"there is nothing at {folder}", hint)
-    if (folder / "manifest.json").is_file():
+    if (folder / _PACK_FILE).is_file():
         raise RunError(f"{folder} is a pack, not a result", hint)
     raise RunError(
         f"{folder} holds no result: no {', no '.join(_OPENERS)}",
@@ -43,6 +43,12 @@ def open_classifier(path: str | Path) -> Run | Ensemble:
     )
 
 
+def is_ours(folder: str | Path) -> bool:
+    """Whether a folder is a pack or a result of any kind, however damaged."""
+    return any((Path(folder) / file).is_file() for file in (*_OPENERS, _PACK_FILE))
+
+
+_PACK_FILE = "manifest.json"
 _WORDS = {"Study": "a study", "Ablation": "an ablation"}
 
 

@@ -224,10 +224,9 @@ class Run(Predicted):
         """The network's tensors by name. Raises: RunError when they are missing or damaged."""
         with _open_weights(self.weights_path) as file:
             tensors = {name: file.get_tensor(name) for name in list(file.keys())}
+        # Where some other package has taught numpy bf16, a file may hold what no other part of the house expects.
         for name, values in tensors.items():
-            if (
-                values.dtype.kind not in "biuf"
-            ):  # bf16, where some other package has taught it to numpy
+            if values.dtype.kind not in "biuf":
                 raise RunError(
                     f"{self.weights_path} holds {values.dtype} in '{name}', not numbers of numpy's own",
                     "train again",

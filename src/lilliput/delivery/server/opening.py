@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from lilliput.delivery.classifier import Classifier
 from lilliput.delivery.server.looking import Served
 from lilliput.delivery.sessions import OnnxSession
 from lilliput.errors import MissingExtraError, UsageError
+from lilliput.results.ensemble import distinct_names
 
 
 def open_served(
@@ -26,9 +28,9 @@ def open_served(
         classifier = Classifier.of_session(session)
         classifier(np.zeros((1, classifier.size, classifier.size, 3), np.uint8))
         name = session.description.source or path.name
-        is_taken = any(one.name == name for one in served)
-        served.append(Served(f"{name} (2)" if is_taken else name, classifier, session.description))
-    return tuple(served)
+        served.append(Served(name, classifier, session.description))
+    names = distinct_names([one.name for one in served])
+    return tuple(replace(one, name=name) for one, name in zip(served, names, strict=True))
 
 
 def _onnx_file(path: Path, place: Path, say: Callable[[str], None]) -> Path:
