@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from lilliput.data.pack import Pack
 from lilliput.experiment import run_experiment
@@ -26,12 +25,8 @@ MODERN = (
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    """So small a network gains nothing from threads, and on a busy machine they wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def small_networks(one_thread: None) -> None:
+    """All networks here are small."""
 
 
 def train_tiny(pack: Pack, folder: Path, plan: str, views: tuple[str, ...], seed: int = 0) -> Run:

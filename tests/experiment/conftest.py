@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import torch
 
 from lilliput.data.pack import Pack
 from lilliput.experiment import run_experiment
@@ -63,12 +62,8 @@ def same_in(run: Run, split: str = "val") -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    """So small a network gains nothing from threads, and on a busy machine they wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def small_networks(one_thread: None) -> None:
+    """All networks here are small."""
 
 
 @pytest.fixture

@@ -29,13 +29,8 @@ SMALL = [
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread():
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def small_networks(one_thread: None) -> None:
+    """All networks here are small."""
 
 
 @pytest.fixture

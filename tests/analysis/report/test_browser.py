@@ -5,11 +5,8 @@ Needs Playwright (in the extra dev) and the system's own Chromium; without them 
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,47 +14,10 @@ from PIL import Image
 
 from lilliput.analysis.report import write_report
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
+from ...conftest import Visit
+
 HOSTILE = "<img src=x onerror=alert(1)>\u202e" + "long" * 60
 LOOKS = [(width, scheme) for width in (390, 1280) for scheme in ("light", "dark")]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM:
-        pytest.skip("there is no Chromium on this machine")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM)
-        yield browser
-        browser.close()
-
-
-class Visit:
-    """A page opened, and everything it did that it should not."""
-
-    def __init__(self, browser: Any, path: Path, *, width: int = 1280, **context: Any) -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 900}, **context)
-        self.page = self.context.new_page()
-        self.troubles: list[str] = []
-        self.page.on("console", lambda message: self.troubles.append(message.text))
-        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.troubles.append(dialog.message))
-        self.page.on("request", self._requested)
-        self.address = path.as_uri()
-        self.page.goto(self.address)
-
-    def __enter__(self) -> Visit:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.context.close()
-
-    def _requested(self, request: Any) -> None:
-        if request.url != self.address and not request.url.startswith("data:"):
-            self.troubles.append(f"asked for {request.url}")
 
 
 @pytest.fixture
@@ -77,7 +37,7 @@ def reports(make_run, ensemble, make_study, make_ablation, tmp_path: Path) -> li
 def test_it_looks_sane_on_every_screen(browser, reports: list[Path]) -> None:
     for path in reports:
         for width, scheme in LOOKS:
-            with Visit(browser, path, width=width, color_scheme=scheme) as visit:
+            with Visit(browser, path.as_uri(), width=width, color_scheme=scheme) as visit:
                 page = visit.page
                 page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
                 assert page.evaluate("document.documentElement.scrollWidth") == width
@@ -99,7 +59,7 @@ def nearly_blank(screenshot: bytes, *, dark: bool) -> bool:
 
 
 def test_tables_sort_both_ways(browser, make_run) -> None:
-    with Visit(browser, write_report(make_run(epochs=1).path)) as visit:
+    with Visit(browser, write_report(make_run(epochs=1).path).as_uri()) as visit:
         page = visit.page
         table = page.locator("table.sortable", has_text="best first").first
 
@@ -120,7 +80,9 @@ def test_tables_sort_both_ways(browser, make_run) -> None:
 
 
 def test_it_is_whole_without_its_script(browser, make_run) -> None:
-    with Visit(browser, write_report(make_run(epochs=1).path), java_script_enabled=False) as visit:
+    with Visit(
+        browser, write_report(make_run(epochs=1).path).as_uri(), java_script_enabled=False
+    ) as visit:
         text = visit.page.inner_text("body")
         assert "labelled right" in text
         assert "lynx" in text
@@ -130,7 +92,7 @@ def test_it_is_whole_without_its_script(browser, make_run) -> None:
 def test_paper_shows_what_was_folded_and_framed(browser, make_run) -> None:
     classes = [(f"n{i}", f"class {i}") for i in range(60)]
     run = make_run(epochs=1, n=120, classes=classes)
-    with Visit(browser, write_report(run.path)) as visit:
+    with Visit(browser, write_report(run.path).as_uri()) as visit:
         visit.page.evaluate("dispatchEvent(new Event('beforeprint'))")
         visit.page.emulate_media(media="print")
         assert visit.page.get_by_text("batch_images = 128").is_visible()

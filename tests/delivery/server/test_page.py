@@ -6,18 +6,15 @@ Needs Playwright (in the extra dev) and the system's own Chromium; without them 
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
+from ...conftest import Visit as PageVisit
 from .conftest import encode, picture, running
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
 PASTE = """async (bytes) => {
   const data = new DataTransfer();
   data.items.add(new File([new Uint8Array(bytes)], "image.png", { type: "image/png" }));
@@ -25,37 +22,15 @@ PASTE = """async (bytes) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM:
-        pytest.skip("there is no Chromium on this machine")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM)
-        yield browser
-        browser.close()
+class Visit(PageVisit):
+    """The page of a server at ``url``."""
 
-
-class Visit:
-    """The page opened, and everything it did that it should not."""
-
-    def __init__(self, browser: Any, url: str, *, width: int = 1280, **context: Any) -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 900}, **context)
-        self.page = self.context.new_page()
-        self.troubles: list[str] = []
-        self.page.on("console", lambda message: self.troubles.append(message.text))
-        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.troubles.append(dialog.message))
-        self.page.on("request", self._requested)
-        self.url = url
-        self.page.goto(f"{url}/")
+    def __init__(self, browser: Any, url: str, **context: Any) -> None:
+        super().__init__(browser, f"{url}/", **context)
         self.page.wait_for_selector("#examples button")
 
-    def __enter__(self) -> Visit:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.context.close()
+    def may_ask_for(self, url: str) -> bool:
+        return url.startswith((self.address, "data:", f"blob:{self.address}"))
 
     def choose(self, *files: tuple[str, bytes]) -> None:
         payload = [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in files]
@@ -63,10 +38,6 @@ class Visit:
 
     def card(self, name: str) -> Any:
         return self.page.locator("article").filter(has=self.page.get_by_text(name, exact=True))
-
-    def _requested(self, request: Any) -> None:
-        if not request.url.startswith((f"{self.url}/", "data:", f"blob:{self.url}/")):
-            self.troubles.append(f"asked for {request.url}")
 
 
 @pytest.fixture(scope="module")
