@@ -9,13 +9,13 @@ from lilliput.models.blocks import (
     BLOCKS,
     LEAKY_SLOPE,
     BatchNorm,
-    Convolution,
     ResizedImages,
     SeededDropout,
     Standardize,
     Whitening,
 )
 from lilliput.models.blocks import NONLINEARITIES as MODULES
+from lilliput.models.convolution import Convolution
 from lilliput.notation import (
     BN,
     FC,
@@ -95,6 +95,31 @@ def test_filters_of_one_pixel_do_the_same_in_every_memory_format(bias: bool) -> 
         torch.testing.assert_close(maps, expected)
         assert maps.is_contiguous(memory_format=memory_format)
         torch.testing.assert_close(torch.autograd.grad(maps.square().sum(), weights), wanted)
+
+
+@pytest.mark.parametrize(("size", "maps", "bias"), [(1, 8, True), (3, 6, False), (5, 4, True)])
+def test_in_bf16_small_maps_are_convolved_by_a_product(size: int, maps: int, bias: bool) -> None:
+    generator = torch.Generator().manual_seed(0)
+    layer = Convolution(4, maps, size, padding=size // 2, bias=bias).to(
+        memory_format=torch.channels_last
+    )
+    images = torch.randn(3, 4, 5, 6, generator=generator)
+    images = images.contiguous(memory_format=torch.channels_last)
+    weighing = torch.randn(3, maps, 5, 6, generator=generator)
+    found: list[list[torch.Tensor]] = []
+    for bf16 in (False, True):
+        seen = images.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            result = layer(seen)
+        assert result.is_contiguous(memory_format=torch.channels_last)
+        inputs = [seen, *layer.parameters()]
+        found.append([result, *torch.autograd.grad((result * weighing).sum(), inputs)])
+    assert (
+        type(found[1][0].grad_fn).__name__ != "ConvolutionBackward0"
+    )  # else this would test torch
+    for exact, rounded in zip(*found, strict=True):
+        assert exact.shape == rounded.shape
+        assert (exact - rounded).abs().max() < 0.02 * exact.abs().max()
 
 
 def test_the_filters_of_a_group_see_its_maps_alone() -> None:

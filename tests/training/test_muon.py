@@ -30,6 +30,17 @@ def test_one_of_its_steps_is_as_long_in_every_direction() -> None:
         assert values.min() > 0.02 and values.max() < 0.13
 
 
+def test_it_takes_the_same_step_however_the_numbers_lie_in_memory() -> None:
+    gradient = torch.randn(8, 4, 3, 3, generator=torch.Generator().manual_seed(1))
+    weights = []
+    for memory_format in (torch.contiguous_format, torch.channels_last):
+        weight = nn.Parameter(torch.zeros(8, 4, 3, 3).contiguous(memory_format=memory_format))
+        weight.grad = gradient.contiguous(memory_format=memory_format)
+        Muon([{"params": [weight], "parts": 2}], lr=0.1, momentum=0.9).step()
+        weights.append(weight)
+    torch.testing.assert_close(weights[0], weights[1])
+
+
 def test_what_is_in_no_parts_moves_as_nesterovs_sgd_does() -> None:
     weights = [nn.Parameter(torch.ones(3, 2)) for _ in range(2)]
     muon = Muon([{"params": weights[:1], "l2": 0.05}], lr=0.1, momentum=0.9)

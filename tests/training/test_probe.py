@@ -171,7 +171,7 @@ def test_on_a_gpu_long_trainings_are_compiled(
 
 
 @pytest.mark.parametrize(
-    ("timings", "taken"), [([10, 8, 11], 0), ([10, 7.5, 7], 2), ([10, 20, 30], 0), ([10, 5, 6], 1)]
+    ("timings", "taken"), [([10, 9, 11], 0), ([10, 7.5, 7], 2), ([10, 20, 30], 0), ([10, 5, 6], 1)]
 )
 def test_another_choice_must_be_clearly_faster(timings: list[float], taken: int) -> None:
     candidates = [Runtime("cpu", "fp32", "contiguous", n) for n in range(3)]
@@ -192,4 +192,4 @@ def test_a_hopeless_candidate_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert timings == [1.0, 100.0, math.inf]
     assert calls.count("b") == 1
     assert calls.count("c") == 0  # its kind is known to be hopeless
-    assert calls.count("a") == 2 + probe.ROUNDS  # once unmeasured, once to warm up
+    assert calls.count("a") == 2 + 2 * probe.ROUNDS  # once unmeasured, once to warm up

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.nn.functional import conv2d, interpolate, linear
+from torch.nn.functional import conv2d, interpolate
 
+from lilliput.models.convolution import Convolution
 from lilliput.notation import (
     BN,
     FC,
@@ -90,27 +91,6 @@ class Whitening(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """float[b,filters,h/stride,w/stride] of float[b,channels,h,w]."""
         return conv2d(images, self.weight, stride=self.stride, padding=self.padding)
-
-
-class Convolution(nn.Conv2d):
-    """A convolution. With filters of one pixel it is a matrix product, and is taken as one where that is faster: in
-    fp32 on a processor, channels last (docs/experiments.md). The results differ by rounding alone."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """float[b,filters,h,w] of float[b,c,h,w]."""
-        if not self._is_product(input):
-            return super().forward(input)
-        rows = input.permute(0, 2, 3, 1)
-        return linear(rows, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
-
-    def _is_product(self, input: Tensor) -> bool:
-        return (
-            self.kernel_size == (1, 1)
-            and self.groups == 1
-            and input.device.type == "cpu"
-            and not torch.is_autocast_enabled("cpu")
-            and input.is_contiguous(memory_format=torch.channels_last)
-        )
 
 
 class Shared:

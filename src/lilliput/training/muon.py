@@ -32,26 +32,37 @@ class Muon(Optimizer):
     def step(self, closure: None = None) -> None:  # pyrefly: ignore
         """One step along the gradients that are there."""
         for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    # Not add_ with alpha, which would fetch the rate from the GPU where it lies there.
-                    direction = self._direction(weight, weight.grad, group)
-                    weight.sub_(direction.mul_(group["lr"]))
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            if weights:
+                directions = self._directions(weights, group)
+                # Not sub_ with alpha, which would fetch the rate from the GPU where it lies there.
+                torch._foreach_mul_(directions, group["lr"])
+                torch._foreach_sub_(weights, directions)
 
-    def _direction(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> Tensor:
+    def _directions(self, weights: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
         if group["l2"]:
-            gradient = gradient.add(weight, alpha=2 * group["l2"])
+            gradients = list(torch._foreach_add(gradients, weights, alpha=2 * group["l2"]))
+        buffers = [self._momentum(weight) for weight in weights]
+        torch._foreach_mul_(buffers, group["momentum"])
+        torch._foreach_add_(buffers, gradients)
+        ahead = list(torch._foreach_add(gradients, buffers, alpha=group["momentum"]))
+        return [_even(one, group["parts"]) for one in ahead] if group["parts"] else ahead
+
+    def _momentum(self, weight: Tensor) -> Tensor:
         state = self.state[weight]
         if "momentum_buffer" not in state:
             state["momentum_buffer"] = torch.zeros_like(weight)
-        buffer = state["momentum_buffer"].mul_(group["momentum"]).add_(gradient)
-        ahead = gradient.add(buffer, alpha=group["momentum"])
-        if not group["parts"]:
-            return ahead
-        matrices = ahead.reshape(group["parts"], len(weight) // group["parts"], -1)
-        rows, columns = matrices.shape[1:]
-        length = max(1, rows / columns) ** 0.5
-        return orthogonal(matrices).mul_(length).reshape(weight.shape)
+        return state["momentum_buffer"]
+
+
+def _even(direction: Tensor, parts: int) -> Tensor:
+    """The direction [f,...], each of its parts replaced by the nearest orthogonal matrix."""
+    # As the numbers lie in memory: in which order they stand in a row does not matter.
+    rows = direction.movedim(1, -1)
+    matrices = rows.reshape(parts, len(rows) // parts, -1)
+    tall = matrices.shape[1] / matrices.shape[2]
+    return orthogonal(matrices).mul_(max(1, tall) ** 0.5).view(rows.shape).movedim(-1, 1)
 
 
 def orthogonal(matrices: Tensor, steps: int = NEWTON_SCHULZ_STEPS) -> Tensor:
@@ -62,5 +73,6 @@ def orthogonal(matrices: Tensor, steps: int = NEWTON_SCHULZ_STEPS) -> Tensor:
     for _ in range(steps):
         squares = values @ values.mT
         polynomial = torch.baddbmm(squares, squares, squares, beta=_THIRD, alpha=_FIFTH)
-        values = torch.baddbmm(values, polynomial, values, beta=_FIRST)
+        polynomial.diagonal(dim1=1, dim2=2).add_(_FIRST)
+        values = polynomial @ values
     return values.mT if tall else values

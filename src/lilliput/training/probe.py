@@ -24,7 +24,7 @@ from lilliput.training.stepper import FIRST_STEPS, make_stepper
 
 ROUNDS = 4
 # Anything but the first choice must be clearly faster: two trainings on one busy machine shall choose alike.
-CLEARLY_FASTER = 1.3
+CLEARLY_FASTER = 1.15
 # So many times slower than the best is not worth timing again.
 HOPELESS = 5
 # Longer steps keep all threads busy.
@@ -210,6 +210,8 @@ def _pick(candidates: list[Runtime], timings: list[float]) -> Runtime:
 def _time_alternately(steps: list[Callable[[], None]], kinds: list[str]) -> list[float]:
     """Milliseconds of each step: the best of a few rounds in which they take turns, after one round to warm up.
 
+    A turn is two steps, of which the second counts: the first finds the caches full of another one's weights.
+
     A step that is hopelessly slower than the best in the warm-up is not timed again, and a later one of its kind not at
     all (inf).
     """
@@ -224,6 +226,7 @@ def _time_alternately(steps: list[Callable[[], None]], kinds: list[str]) -> list
     for _ in range(ROUNDS):
         for step, measured, hopeless in zip(steps, times, slow, strict=True):
             if not hopeless:
+                step()
                 measured.append(_milliseconds(step))
     return [round(min(measured), 2) for measured in times]
 
