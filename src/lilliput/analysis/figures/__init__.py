@@ -2,7 +2,7 @@
 tested and reused.
 
 A maker takes a run or an ensemble and gives a figure, or None while it does not hold what the figure is drawn from.
-Makers of pictures take the pack too. Tables are the same numbers as rows under a heading, for other programs.
+Pictures take the pack too. Tables are the same numbers as rows under a heading, for other programs.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from io import StringIO
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -44,9 +45,15 @@ from lilliput.results.run import Run
 
 Rows = Sequence[Sequence[object]]
 FigureMaker = Callable[[Predicted], Figure | None]
-PictureMaker = Callable[[Predicted, Pack], Figure | None]
 TableMaker = Callable[[Predicted], Rows | None]
-PictureTableMaker = Callable[[Predicted, Pack], Rows | None]
+
+
+class Picture(NamedTuple):
+    """What needs the pictures themselves: its numbers, or None while there are none, and what is made of them."""
+
+    numbers: Callable[[Predicted, Pack], Any]
+    draw: Callable[[Any], Figure | None]
+    tabulate: Callable[[Any], Rows] | None = None
 
 
 def save_figures(result: Predicted) -> list[Path]:
@@ -70,10 +77,14 @@ def save_pictures(result: Predicted, pack: Pack) -> list[Path]:
     """
     folder = result.figures_path
     written: list[Path] = []
-    for name, make in PICTURES.items():
-        written += write_figure(folder / f"{name}.png", partial(make, result, pack), PHOTOS_DPI)
-    for name, tabulate in PICTURE_TABLES.items():
-        written += _save_table(folder / f"{name}.csv", tabulate(result, pack))
+    for name, picture in PICTURES.items():
+        numbers = picture.numbers(result, pack)
+        if numbers is not None:
+            written += write_figure(
+                folder / f"{name}.png", partial(picture.draw, numbers), PHOTOS_DPI
+            )
+            if picture.tabulate:
+                written += _save_table(folder / f"{name}.csv", picture.tabulate(numbers))
     return written
 
 
@@ -122,31 +133,6 @@ def _saliency(result: Predicted) -> Figure | None:
     return draw_saliency(numbers) if numbers else None
 
 
-def _best(result: Predicted, pack: Pack) -> Figure | None:
-    numbers = gallery_numbers(result, pack)
-    return draw_galleries(numbers, best=True) if numbers else None
-
-
-def _worst(result: Predicted, pack: Pack) -> Figure | None:
-    numbers = gallery_numbers(result, pack)
-    return draw_galleries(numbers, best=False) if numbers else None
-
-
-def _causes(result: Predicted, pack: Pack) -> Figure | None:
-    numbers = cause_numbers(result, pack)
-    return draw_causes(numbers) if numbers else None
-
-
-def _pairs(result: Predicted, pack: Pack) -> Figure | None:
-    numbers = pair_pictures(result, pack)
-    return draw_pairs(*numbers) if numbers else None
-
-
-def _hardest(result: Predicted, pack: Pack) -> Figure | None:
-    numbers = hardest_numbers(result, pack)
-    return draw_hardest(numbers) if numbers else None
-
-
 def _filter_table(result: Predicted) -> Rows | None:
     numbers = filter_numbers(result) if isinstance(result, Run) else None
     return filter_table(numbers) if numbers else None
@@ -160,11 +146,6 @@ def _pair_table(result: Predicted) -> Rows | None:
 def _calibration_table(result: Predicted) -> Rows | None:
     numbers = calibration_numbers(result)
     return calibration_table(numbers) if numbers else None
-
-
-def _cause_table(result: Predicted, pack: Pack) -> Rows | None:
-    numbers = cause_numbers(result, pack)
-    return cause_table(numbers) if numbers else None
 
 
 def _subsets(result: Predicted) -> Figure | None:
@@ -189,12 +170,12 @@ FIGURES: dict[str, FigureMaker] = {
     "diversity": _diversity,
 }
 
-PICTURES: dict[str, PictureMaker] = {
-    "best-classes": _best,
-    "worst-classes": _worst,
-    "causes": _causes,
-    "confused-pairs": _pairs,
-    "hardest": _hardest,
+PICTURES: dict[str, Picture] = {
+    "best-classes": Picture(gallery_numbers, partial(draw_galleries, best=True)),
+    "worst-classes": Picture(gallery_numbers, partial(draw_galleries, best=False)),
+    "causes": Picture(cause_numbers, draw_causes, cause_table),
+    "confused-pairs": Picture(pair_pictures, lambda found: draw_pairs(*found)),
+    "hardest": Picture(hardest_numbers, draw_hardest),
 }
 
 TABLES: dict[str, TableMaker] = {
@@ -202,8 +183,4 @@ TABLES: dict[str, TableMaker] = {
     "confusion": _pair_table,
     "calibration": _calibration_table,
     "filters": _filter_table,
-}
-
-PICTURE_TABLES: dict[str, PictureTableMaker] = {
-    "causes": _cause_table,
 }
