@@ -98,14 +98,17 @@ def test_filters_of_one_pixel_do_the_same_in_every_memory_format(bias: bool) -> 
 
 
 @pytest.mark.parametrize(("size", "maps", "bias"), [(1, 8, True), (3, 6, False), (5, 4, True)])
-def test_in_bf16_small_maps_are_convolved_by_a_product(size: int, maps: int, bias: bool) -> None:
+@pytest.mark.parametrize("shape", [(5, 6), (1, 1), (2, 7)])
+def test_in_bf16_small_maps_are_convolved_by_a_product(
+    size: int, maps: int, bias: bool, shape: tuple[int, int]
+) -> None:
     generator = torch.Generator().manual_seed(0)
     layer = Convolution(4, maps, size, padding=size // 2, bias=bias).to(
         memory_format=torch.channels_last
     )
-    images = torch.randn(3, 4, 5, 6, generator=generator)
+    images = torch.randn(3, 4, *shape, generator=generator)
     images = images.contiguous(memory_format=torch.channels_last)
-    weighing = torch.randn(3, maps, 5, 6, generator=generator)
+    weighing = torch.randn(3, maps, *shape, generator=generator)
     found: list[list[torch.Tensor]] = []
     for bf16 in (False, True):
         seen = images.clone().requires_grad_()
@@ -120,6 +123,17 @@ def test_in_bf16_small_maps_are_convolved_by_a_product(size: int, maps: int, bia
     for exact, rounded in zip(*found, strict=True):
         assert exact.shape == rounded.shape
         assert (exact - rounded).abs().max() < 0.02 * exact.abs().max()
+
+
+@pytest.mark.parametrize("images", [0, 2])
+def test_a_product_may_have_no_images_and_be_changed_in_place(images: int) -> None:
+    layer = Convolution(4, 6, 3, padding=1, bias=False).to(memory_format=torch.channels_last)
+    seen = torch.rand(images, 4, 1, 1, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        result = torch.nn.functional.relu_(layer(seen))
+    result.sum().backward()
+    assert result.shape == (images, 6, 1, 1)
+    assert seen.grad is not None and seen.grad.shape == seen.shape
 
 
 def test_the_filters_of_a_group_see_its_maps_alone() -> None:

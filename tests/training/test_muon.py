@@ -30,11 +30,12 @@ def test_one_of_its_steps_is_as_long_in_every_direction() -> None:
         assert values.min() > 0.02 and values.max() < 0.13
 
 
-def test_it_takes_the_same_step_however_the_numbers_lie_in_memory() -> None:
-    gradient = torch.randn(8, 4, 3, 3, generator=torch.Generator().manual_seed(1))
+@pytest.mark.parametrize("shape", [(8, 4, 3, 3), (64, 3, 3, 3), (64, 4, 1, 1)])
+def test_it_takes_the_same_step_however_the_numbers_lie_in_memory(shape: tuple[int, ...]) -> None:
+    gradient = torch.randn(shape, generator=torch.Generator().manual_seed(1))
     weights = []
     for memory_format in (torch.contiguous_format, torch.channels_last):
-        weight = nn.Parameter(torch.zeros(8, 4, 3, 3).contiguous(memory_format=memory_format))
+        weight = nn.Parameter(torch.zeros(shape).contiguous(memory_format=memory_format))
         weight.grad = gradient.contiguous(memory_format=memory_format)
         Muon([{"params": [weight], "parts": 2}], lr=0.1, momentum=0.9).step()
         weights.append(weight)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear, pad
 
 SMALL_MAP = 36
@@ -13,7 +14,7 @@ SMALL_MAP = 36
 
 
 class Convolution(nn.Conv2d):
-    """A convolution of stride 1 whose maps keep their size, with filters of odd size.
+    """A convolution of stride 1 whose maps keep their size; filters are odd, ``padding`` half of them.
 
     It is taken as a product of matrices where that is faster (docs/experiments.md): on a processor, channels last, with
     filters of one pixel, or in bf16 with larger ones on small maps. The results differ by rounding alone.
@@ -25,40 +26,53 @@ class Convolution(nn.Conv2d):
             return super().forward(input)
         rows = input.permute(0, 2, 3, 1)
         if self.kernel_size == (1, 1):
-            return linear(rows, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
-        dtype = torch.get_autocast_dtype("cpu")
-        maps = _SmallMaps.apply(rows.to(dtype), self.weight.to(dtype).permute(0, 2, 3, 1))
-        maps = maps if self.bias is None else maps + self.bias.to(dtype)
+            maps = linear(rows, self.weight.flatten(1), self.bias)
+        else:
+            maps = _SmallMaps.apply(
+                rows.bfloat16(), self.weight.bfloat16().permute(0, 2, 3, 1)
+            ).unflatten(0, rows.shape[:3])
+            maps = maps if self.bias is None else maps + self.bias.bfloat16()
         return maps.permute(0, 3, 1, 2)
 
     def _is_product(self, input: Tensor) -> bool:
-        is_small = input.shape[2:].numel() <= SMALL_MAP and torch.is_autocast_enabled("cpu")
         return (
-            (self.kernel_size == (1, 1) or is_small)
+            (self.kernel_size == (1, 1) or _is_small(input))
             and self.groups == 1
             and input.device.type == "cpu"
             and input.is_contiguous(memory_format=torch.channels_last)
         )
 
 
+def _is_small(input: Tensor) -> bool:
+    """Whether these are small maps, and products round to bf16."""
+    is_bf16 = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
+    return is_bf16 and 0 < input[:, 0].numel() <= len(input) * SMALL_MAP
+
+
 class _SmallMaps(torch.autograd.Function):
-    """A convolution of rows [b,h,w,c] with filters [f,k,k,c]; all that a filter sees is laid out beside it first."""
+    """A convolution of rows [b,h,w,c] with filters [f,k,k,c] gives [b*h*w,f].
+
+    All that a filter sees at a pixel is laid out in one row first, which is multiplied by all filters.
+    """
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, filters: Tensor) -> Tensor:
         seen = _seen(rows, filters.shape[1])
         ctx.save_for_backward(seen, filters)
-        return (seen @ filters.flatten(1).T).view(*rows.shape[:3], -1)
+        ctx.shape = rows.shape
+        return seen @ filters.flatten(1).T
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
         seen, filters = ctx.saved_tensors
-        gradient = gradients[0].contiguous()
-        of_filters = gradient.flatten(0, 2).T @ seen
-        # Every pixel's gradient is what those filters see that saw it, each at the mirrored place.
-        mirrored = filters.flip(1, 2).permute(1, 2, 0, 3).flatten(0, 2)
-        of_rows = _seen(gradient, filters.shape[1]) @ mirrored
-        return of_rows.view(*gradient.shape[:3], -1), of_filters.view_as(filters)
+        (gradient,) = gradients
+        of_filters = gradient.T @ seen
+        # A convolution too: of the gradient, with the filters turned by 180 degrees and their sides exchanged.
+        turned = filters.flip(1, 2).permute(1, 2, 0, 3).flatten(0, 2)
+        images, height, width, _ = ctx.shape
+        around = _seen(gradient.reshape(images, height, width, len(filters)), filters.shape[1])
+        return (around @ turned).view(ctx.shape), of_filters.view_as(filters)
 
 
 def _seen(rows: Tensor, pixels: int) -> Tensor:

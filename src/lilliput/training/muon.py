@@ -62,7 +62,7 @@ def _even(direction: Tensor, parts: int) -> Tensor:
     rows = direction.movedim(1, -1)
     matrices = rows.reshape(parts, len(rows) // parts, -1)
     tall = matrices.shape[1] / matrices.shape[2]
-    return orthogonal(matrices).mul_(max(1, tall) ** 0.5).view(rows.shape).movedim(-1, 1)
+    return orthogonal(matrices).mul_(max(1, tall) ** 0.5).reshape(rows.shape).movedim(-1, 1)
 
 
 def orthogonal(matrices: Tensor, steps: int = NEWTON_SCHULZ_STEPS) -> Tensor:
