@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def serve(
-    classifier: Path,
+    classifier: Path = Path("tiny-imagenet-200"),
     other: Path | None = None,
     /,
     *,
@@ -28,14 +28,15 @@ def serve(
 ) -> None:
     """Answer over HTTP what pictures show, and open a page to try it: one classifier, or two side by side.
 
-    Answers come from ONNX Runtime, on the processor. An .onnx file is served as it is; a run or an ensemble is exported
-    when the server starts. Ctrl-C or SIGTERM ends it, after all accepted requests have been answered.
-    Needs fastapi, uvicorn and onnxruntime: scripts/setup serve; for runs and ensembles also scripts/setup export.
+    Answers come from ONNX Runtime, on the processor. An .onnx file is served as it is; all else is exported when the
+    server starts. Ctrl-C or SIGTERM ends it, after all accepted requests have been answered.
+    Needs fastapi, uvicorn and onnxruntime: scripts/setup serve; for all but .onnx files also scripts/setup export.
 
     Parameters
     ----------
     classifier
-        A run, an ensemble, or an .onnx file of one.
+        A run, an ensemble, an .onnx file of one, or a file of weights. Left out, the network that comes along answers,
+        which tells the 200 classes of Tiny ImageNet apart.
     other
         A second one, to be compared with the first.
     host

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lilliput.delivery.pictures import read_picture
-from lilliput.delivery.ready import READY, ready_made
+from lilliput.delivery.ready import named
 from lilliput.errors import RunError, UsageError
 from lilliput.results.combine import combine
 from lilliput.results.ensemble import Ensemble
@@ -76,14 +76,15 @@ class Classifier:
 
     @classmethod
     def load(cls, path: str | Path | Run | Ensemble, *, device: str = "auto") -> Classifier:
-        """The classifier in the folder of a run or an ensemble, or in a file that holds a network; ``READY`` is the one
-        that comes along.
+        """The classifier in the folder of a run or an ensemble, or in a file that holds a network.
+
+        The name ``tiny-imagenet-200`` stands for the one that comes along.
 
         It computes as the training did where its device is here; ``device`` may name another.
         Raises: RunError saying what is wrong with it, or what is there instead; UsageError for an unknown device.
         """
         if not isinstance(path, (Run, Ensemble)):
-            place = ready_made() if str(path) == READY and not Path(path).exists() else Path(path)
+            place = named(path)
             if place.is_file():
                 return _file_opener(place)(place, device)
         opened = path if isinstance(path, (Run, Ensemble)) else open_classifier(path)

@@ -8,6 +8,7 @@ to pixels of the right size (``data.decode``).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -24,6 +25,7 @@ from lilliput.recipe import load_recipe
 from lilliput.results.combine import SMALLEST, TIE_BREAK
 from lilliput.results.ensemble import Ensemble
 from lilliput.results.run import Run
+from lilliput.training.weights import read_network
 
 
 class Deliverable(nn.Module):
@@ -143,6 +145,14 @@ def deliverable_of(
     )
     module = Deliverable(members, weights, method).eval().requires_grad_(False)
     return module, description
+
+
+def deliverable_of_weights(path: Path) -> tuple[Deliverable, Description]:
+    """The module of a file of weights, with the views that its metadata names or the plain one. Raises: RunError."""
+    network = read_network(path)
+    description = Description.from_metadata(network.metadata, path)
+    member = Member(network.model, description.size, description.views)
+    return Deliverable([member]).eval().requires_grad_(False), description
 
 
 def views_of(run: Run) -> tuple[str, ...]:

@@ -22,6 +22,11 @@ def ready_made() -> Path:
     return Path(str(files("lilliput") / "delivery" / f"{READY}.safetensors"))
 
 
+def named(path: str | Path) -> Path:
+    """What a path stands for: the file of ``READY``, where nothing else is called so, else the path itself."""
+    return ready_made() if str(path) == READY and not Path(path).exists() else Path(path)
+
+
 def with_classifier(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """A classifier and the pictures it is to label: the words as they are, or ``READY`` before them.
 

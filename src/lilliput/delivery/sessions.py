@@ -128,18 +128,15 @@ class SafetensorsSession(Session):
     def _open(self) -> tuple[dict[str, str], Answer]:
         import torch
 
-        from lilliput.delivery.deliverable import Deliverable, Member
-        from lilliput.training.weights import read_network
+        from lilliput.delivery.deliverable import deliverable_of_weights
 
-        network = read_network(self.path)
-        description = Description.from_metadata(network.metadata, self.path)
-        module = Deliverable([Member(network.model, description.size, description.views)]).eval()
+        module, description = deliverable_of_weights(self.path)
 
         def answer(images: NDArray[np.uint8]) -> NDArray[np.float32]:
             with torch.inference_mode():
                 return module(torch.from_numpy(images)).numpy()
 
-        return network.metadata, answer
+        return description.to_metadata(), answer
 
 
 def open_session(path: str | Path) -> Session:

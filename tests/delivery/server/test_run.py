@@ -16,6 +16,8 @@ import httpx
 import numpy as np
 import pytest
 
+from lilliput.delivery.classifier import Classifier
+from lilliput.delivery.ready import READY
 from lilliput.delivery.server.opening import open_served
 from lilliput.delivery.server.run import _bound
 from lilliput.errors import RunError, UsageError
@@ -139,9 +141,12 @@ def test_a_place_that_is_taken_is_one_message():
 
 
 def test_what_cannot_be_served_is_one_message(tmp_path: Path):
-    (tmp_path / "weights.safetensors").write_bytes(b"")
-    with pytest.raises(UsageError, match="is no ONNX file"):
+    for name in ("weights.safetensors", "m4.pt2"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(RunError, match="cannot be read as weights"):
         open_served([tmp_path / "weights.safetensors"], tmp_path, print)
+    with pytest.raises(UsageError, match="is no ONNX file"):
+        open_served([tmp_path / "m4.pt2"], tmp_path, print)
     with pytest.raises(RunError, match="there is nothing at"):
         open_served([tmp_path / "none"], tmp_path, print)
     with pytest.raises(RunError, match="there is no file"):
@@ -152,6 +157,21 @@ def test_the_same_twice_has_two_names(tmp_path: Path):
     path = write_onnx(tmp_path / "a.onnx", source="")
     first, second = open_served([path, path], tmp_path, print)
     assert (first.name, second.name) == ("a.onnx", "a.onnx (2)")
+
+
+def test_the_network_that_comes_along_is_served_and_says_what_predict_says(
+    tmp_path: Path, make_client
+):
+    pytest.importorskip("onnxscript")
+    served = open_served([Path(READY)], tmp_path, print)
+    assert served[0].name == READY
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(picture())
+    (expected,) = Classifier.load(READY, device="cpu").predict(photo)
+    answer = make_client(served).post("/predict", content=photo.read_bytes()).json()
+    top = answer["pictures"][0]["answers"][0]["top"]
+    assert [one["id"] for one in top] == [one.id for one in expected.top]
+    assert top[0]["probability"] == pytest.approx(expected.top[0].probability, abs=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["run", "ensemble"])
