@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lilliput.data.pack import Pack, Split
     from lilliput.data.prepare import open_data, prepare
     from lilliput.delivery.classifier import Classifier
+    from lilliput.delivery.server import serve
     from lilliput.errors import LilliputError
     from lilliput.experiment import run_experiment, run_steps
     from lilliput.notation import ZOO, Plan, parse, trace
@@ -79,6 +80,7 @@ __all__ = [
     "run_reproduction",
     "run_search",
     "run_steps",
+    "serve",
     "submit",
     "trace",
     "train",
@@ -116,6 +118,7 @@ _HOMES = {
     "run_reproduction": "reproduce",
     "run_search": "api",
     "run_steps": "experiment",
+    "serve": "delivery.server",
     "submit": "api",
     "trace": "notation",
     "train": "api",

@@ -13,7 +13,6 @@ from lilliput.cli import main
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ([], "needs CLASSIFIER"),
         (["a.onnx", "--workers", "-1"], "--workers -1"),
         (["a.onnx", "--queue", "-1"], "--queue -1"),
         (["a.onnx", "--body-seconds", "nan"], "--body-seconds nan"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lilliput.cli.console import Json, Words, answer, bold, note, printable
-from lilliput.errors import MissingExtraError, UsageError
+from lilliput.errors import UsageError
 
 if TYPE_CHECKING:
     from lilliput.delivery.server.run import Listening
@@ -52,16 +52,10 @@ def serve(
     body_seconds
         How long a picture may take to arrive.
     """
-    _check(workers, queue, body_seconds)
-    try:
-        import fastapi
-        import onnxruntime
-        import python_multipart
-        import uvicorn
+    from lilliput.delivery.server import require_serving
 
-        del fastapi, onnxruntime, python_multipart, uvicorn
-    except ImportError as error:
-        raise MissingExtraError("serving", "serve") from error
+    _check(workers, queue, body_seconds)
+    require_serving()
     from lilliput.data.decoding import cores
     from lilliput.delivery.server import run
     from lilliput.delivery.server.guard import LOOPBACK

@@ -127,6 +127,24 @@ def test_a_signal_lets_it_finish_what_it_has_accepted(tiny_file: Path, number: s
         process.communicate()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
+def test_python_serves_too(tiny_file: Path):
+    code = "import sys, lilliput; lilliput.serve(sys.argv[1], port=0)"
+    command = [sys.executable, "-c", code, str(tiny_file)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr
+        url = process.stderr.readline().split()[-1]
+        answer = httpx.post(f"{url}predict", content=picture())
+        assert answer.status_code == 200 and '"red"' in answer.text
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60) == (None, "")
+        assert process.returncode == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_a_place_that_is_taken_is_one_message():
     with _bound("127.0.0.1", 0) as first:
         first.listen()
