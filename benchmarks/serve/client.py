@@ -37,6 +37,7 @@ class Client:
         self.end = self.counted_from + options.seconds
 
     async def run(self) -> dict[str, float]:
+        """Ask until the time is over."""
         work = [asyncio.create_task(self.connection(n)) for n in range(self.options.connections)]
         if self.options.rate:
             work.append(asyncio.create_task(self.arrive()))
@@ -52,6 +53,7 @@ class Client:
         }
 
     async def arrive(self) -> None:
+        """Let requests become due."""
         drawn = random.Random(1)
         at = self.begun
         while (at := at + drawn.expovariate(self.options.rate)) < self.end:
@@ -61,6 +63,7 @@ class Client:
             self.due.put_nowait(float("inf"))
 
     async def connection(self, number: int) -> None:
+        """Ask one after the other, with another picture each time."""
         reader, writer = await asyncio.open_connection(self.host, self.port)
         while True:
             due = await self.due.get() if self.options.rate else time.perf_counter()

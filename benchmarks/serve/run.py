@@ -47,7 +47,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     for number in range(options.rounds):
         turns = [
             ("alone", lambda: alone(files["onnx"], pictures, options.seconds)),
-            ("lilliput", lambda: under_load(lilliput(files["onnx"]), pictures, options)),
+            ("lilliput", lambda: under_load(ours(files["onnx"]), pictures, options)),
             ("plain", lambda: under_load(plain(files["safetensors"]), pictures, options)),
         ]
         facts = {}
@@ -67,8 +67,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 def write_pictures(data: Path, folder: Path, count: int = 256) -> Path:
     """Validation images as JPEG files of 64x64 pixels."""
-    import lilliput
     from PIL import Image
+
+    import lilliput
 
     folder.mkdir(exist_ok=True)
     for number, pixels in enumerate(lilliput.open_data(data)["val"].images[:count]):
@@ -143,15 +144,18 @@ def under_load(command: list[str], pictures: Path, options: argparse.Namespace) 
         }
 
 
-def lilliput(path: Path) -> list[str]:
+def ours(path: Path) -> list[str]:
+    """The command of ours."""
     return [sys.executable, "-m", "lilliput", "serve", str(path)]
 
 
 def plain(path: Path) -> list[str]:
+    """The command of what most people write."""
     return [sys.executable, str(HERE / "plain.py"), str(path)]
 
 
 def ask(url: str, pictures: Path, seconds: float, connections: int, rate: float = 0) -> Any:
+    """What the client measured, in a process of its own."""
     words = [
         "--pictures",
         pictures,
@@ -179,6 +183,7 @@ def running(command: list[str], port: int) -> Iterator[str]:
 
 
 def wait_for(process: subprocess.Popen[bytes], port: int) -> str:
+    """Its address, once it answers."""
     url = f"http://localhost:{port}/"
     for _ in range(600):
         if process.poll() is not None:
@@ -192,6 +197,7 @@ def wait_for(process: subprocess.Popen[bytes], port: int) -> str:
 
 
 def free_port() -> int:
+    """A port that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -208,7 +214,8 @@ def render(results: dict[str, Any]) -> None:
 
     rows = [
         f"{results['network'].upper()}, pictures of 64x64 pixels, one a request; {results['processor']}, "
-        f"{results['cores']} cores for server and client together; medians of {len(rounds)} rounds, with their range:\n",
+        f"{results['cores']} cores for server and client together; medians of {len(rounds)} rounds, "
+        "with their range:\n",
         "| | requests/s | at 70 % of that: median, ms | 99th percentile, ms | not answered |",
         "|---|---|---|---|---|",
         f"| ONNX Runtime alone, no server | {told('alone requests_per_second')} | | | |",
@@ -234,6 +241,7 @@ def render(results: dict[str, Any]) -> None:
 
 
 def find(facts: Any, place: str) -> float:
+    """A number deep inside."""
     for key in place.split():
         facts = facts[key]
     return facts
