@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from lilliput.models import convolution
 from lilliput.models.blocks import (
     BLOCKS,
     LEAKY_SLOPE,
@@ -100,8 +101,9 @@ def test_filters_of_one_pixel_do_the_same_in_every_memory_format(bias: bool) -> 
 @pytest.mark.parametrize(("size", "maps", "bias"), [(1, 8, True), (3, 6, False), (5, 4, True)])
 @pytest.mark.parametrize("shape", [(5, 6), (1, 1), (2, 7)])
 def test_in_bf16_small_maps_are_convolved_by_a_product(
-    size: int, maps: int, bias: bool, shape: tuple[int, int]
+    size: int, maps: int, bias: bool, shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(convolution, "has_matrix_instructions", lambda: True)
     generator = torch.Generator().manual_seed(0)
     layer = Convolution(4, maps, size, padding=size // 2, bias=bias).to(
         memory_format=torch.channels_last
@@ -126,7 +128,10 @@ def test_in_bf16_small_maps_are_convolved_by_a_product(
 
 
 @pytest.mark.parametrize("images", [0, 2])
-def test_a_product_may_have_no_images_and_be_changed_in_place(images: int) -> None:
+def test_a_product_may_have_no_images_and_be_changed_in_place(
+    images: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(convolution, "has_matrix_instructions", lambda: True)
     layer = Convolution(4, 6, 3, padding=1, bias=False).to(memory_format=torch.channels_last)
     seen = torch.rand(images, 4, 1, 1, requires_grad=True)
     with torch.autocast("cpu", torch.bfloat16):
@@ -134,6 +139,16 @@ def test_a_product_may_have_no_images_and_be_changed_in_place(images: int) -> No
     result.sum().backward()
     assert result.shape == (images, 6, 1, 1)
     assert seen.grad is not None and seen.grad.shape == seen.shape
+
+
+def test_without_matrix_instructions_larger_filters_stay_convolutions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(convolution, "has_matrix_instructions", lambda: False)
+    layer = Convolution(4, 6, 3, padding=1, bias=False).to(memory_format=torch.channels_last)
+    seen = torch.rand(2, 4, 3, 3).contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert type(layer(seen).grad_fn).__name__ == "ConvolutionBackward0"
 
 
 def test_the_filters_of_a_group_see_its_maps_alone() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -17,7 +18,8 @@ class Convolution(nn.Conv2d):
     """A convolution of stride 1 whose maps keep their size; filters are odd, ``padding`` half of them.
 
     It is taken as a product of matrices where that is faster (docs/experiments.md): on a processor, channels last, with
-    filters of one pixel, or in bf16 with larger ones on small maps. The results differ by rounding alone.
+    filters of one pixel, or with larger ones on small maps in bf16 where the processor has matrix instructions for it.
+    The results differ by rounding alone.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -36,11 +38,20 @@ class Convolution(nn.Conv2d):
 
     def _is_product(self, input: Tensor) -> bool:
         return (
-            (self.kernel_size == (1, 1) or _is_small(input))
+            (self.kernel_size == (1, 1) or (_is_small(input) and has_matrix_instructions()))
             and self.groups == 1
             and input.device.type == "cpu"
             and input.is_contiguous(memory_format=torch.channels_last)
         )
+
+
+@cache
+def has_matrix_instructions() -> bool:
+    """Whether the processor multiplies matrices of bf16 (AMX); with vectors alone convolutions are faster."""
+    capabilities = getattr(
+        torch.cpu, "get_capabilities", dict
+    )()  # older versions of torch do not tell
+    return bool(capabilities.get("amx_bf16"))
 
 
 def _is_small(input: Tensor) -> bool:
