@@ -75,9 +75,9 @@ class _SmallMaps(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
         seen, filters = ctx.saved_tensors
-        (gradient,) = gradients
+        (gradient,) = grad_outputs
         of_filters = gradient.T @ seen
         # A convolution too: of the gradient, with the filters turned by 180 degrees and their sides exchanged.
         turned = filters.flip(1, 2).permute(1, 2, 0, 3).flatten(0, 2)
