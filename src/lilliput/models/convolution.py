@@ -75,7 +75,7 @@ class _SmallMaps(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:  # pyrefly: ignore
         seen, filters = ctx.saved_tensors
         (gradient,) = grad_outputs
         of_filters = gradient.T @ seen
