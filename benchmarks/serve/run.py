@@ -56,7 +56,12 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             print(f"round {number + 1}: {name}: {json.dumps(facts[name])}", file=sys.stderr)
         rounds.append(facts)
     return {
-        "command": "python benchmarks/serve/run.py --data PACK",
+        "command": " ".join(
+            [
+                "python benchmarks/serve/run.py --data PACK",
+                f"--rounds {options.rounds} --seconds {options.seconds:g}",
+            ]
+        ),
         "network": options.network,
         "processor": processor(),
         "cores": len(os.sched_getaffinity(0)),
@@ -214,7 +219,7 @@ def render(results: dict[str, Any]) -> None:
 
     rows = [
         f"{results['network'].upper()}, pictures of 64x64 pixels, one a request; {results['processor']}, "
-        f"{results['cores']} cores for server and client together; medians of {len(rounds)} rounds, "
+        f"{results['cores']} cores for server and client together; medians of {len(rounds)} rounds of `{results['command']}`, "
         "with their range:\n",
         "| | requests/s | at 70 % of that: median, ms | 99th percentile, ms | not answered |",
         "|---|---|---|---|---|",
