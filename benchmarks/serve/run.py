@@ -219,7 +219,8 @@ def render(results: dict[str, Any]) -> None:
 
     rows = [
         f"{results['network'].upper()}, pictures of 64x64 pixels, one a request; {results['processor']}, "
-        f"{results['cores']} cores for server and client together; medians of {len(rounds)} rounds of `{results['command']}`, "
+        f"{results['cores']} cores for server and client together; medians of {len(rounds)} rounds "
+        f"of `{results['command']}`, "
         "with their range:\n",
         "| | requests/s | at 70 % of that: median, ms | 99th percentile, ms | not answered |",
         "|---|---|---|---|---|",
