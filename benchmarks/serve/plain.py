@@ -1,12 +1,13 @@
 """What most people write: FastAPI, Pillow and PyTorch, one picture a request. Served by ``uvicorn``, as its pages say.
 
-python plain.py RUN --port 9001
+python plain.py WEIGHTS --port 9001
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -38,11 +39,9 @@ async def predict(request: Request) -> list[dict[str, object]]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Plain FastAPI and PyTorch")
-    parser.add_argument("weights", help="a .safetensors file of lilliput export")
+    parser.add_argument("weights", type=Path, help="a .safetensors file of lilliput export")
     parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args()
-    from pathlib import Path
-
-    network, description = deliverable_of_weights(Path(options.weights))
-    app.state.network, app.state.classes = network.eval(), description.classes
+    network, description = deliverable_of_weights(options.weights)
+    app.state.network, app.state.classes = network, description.classes
     uvicorn.run(app, port=options.port, access_log=False)

@@ -56,12 +56,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             print(f"round {number + 1}: {name}: {json.dumps(facts[name])}", file=sys.stderr)
         rounds.append(facts)
     return {
-        "command": " ".join(
-            [
-                "python benchmarks/serve/run.py --data PACK",
-                f"--rounds {options.rounds} --seconds {options.seconds:g}",
-            ]
-        ),
+        "command": "python benchmarks/serve/run.py --data PACK "
+        f"--rounds {options.rounds} --seconds {options.seconds:g}",
         "network": options.network,
         "processor": processor(),
         "cores": len(os.sched_getaffinity(0)),

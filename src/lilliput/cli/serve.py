@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lilliput.cli.console import Json, Words, answer, bold, note, printable
+from lilliput.delivery.ready import READY
 from lilliput.errors import UsageError
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def serve(
-    classifier: Path = Path("tiny-imagenet-200"),
+    classifier: Path = Path(READY),
     other: Path | None = None,
     /,
     *,

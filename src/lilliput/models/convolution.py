@@ -48,9 +48,8 @@ class Convolution(nn.Conv2d):
 @cache
 def has_matrix_instructions() -> bool:
     """Whether the processor multiplies matrices of bf16 (AMX); with vectors alone convolutions are faster."""
-    capabilities = getattr(
-        torch.cpu, "get_capabilities", dict
-    )()  # older versions of torch do not tell
+    # Older versions of torch do not tell.
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_bf16"))
 
 

@@ -23,11 +23,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from lilliput.delivery.ready import READY
 from lilliput.errors import MissingExtraError
 
 
 def serve(
-    classifier: str | Path = "tiny-imagenet-200",
+    classifier: str | Path = READY,
     other: str | Path | None = None,
     *,
     host: str = "127.0.0.1",
@@ -36,9 +37,9 @@ def serve(
 ) -> None:
     """Serve ``classifier``, and ``other`` beside it, over HTTP with a page to try them, until Ctrl-C or SIGTERM.
 
-    Each is a run, an ensemble, an .onnx file of one, or a file of weights; the one left out is the network that comes
-    along. Where it listens is printed on stderr; port 0 takes a free one. ``allow_hosts`` are further names by which
-    the server may be called. Its limits are those of ``lilliput serve``, see docs/serve.md.
+    Each is a run, an ensemble, an .onnx file of one, or a file of weights; without any, the network that comes
+    along is served. Where it listens is printed on stderr; port 0 takes a free one. ``allow_hosts`` are further names
+    by which the server may be called. Its limits are those of ``lilliput serve``, see docs/serve.md.
 
     Raises: LilliputError, among them MissingExtraError without fastapi, uvicorn and onnxruntime.
     """

@@ -26,11 +26,11 @@ def open_served(
     Raises: UsageError, RunError, MissingExtraError saying what is wrong with one of them.
     """
     served: list[Served] = []
-    for number, path in enumerate(paths):
-        session = OnnxSession(_onnx_file(named(path), folder / f"{number}.onnx", say))
+    for number, path in enumerate(map(named, paths)):
+        session = OnnxSession(_onnx_file(path, folder / f"{number}.onnx", say))
         classifier = Classifier.of_session(session)
         classifier(np.zeros((1, classifier.size, classifier.size, 3), np.uint8))
-        name = READY if named(path) == ready_made() else session.description.source or path.name
+        name = READY if path == ready_made() else session.description.source or path.name
         served.append(Served(name, classifier, session.description))
     names = distinct_names([one.name for one in served])
     return tuple(replace(one, name=name) for one, name in zip(served, names, strict=True))
