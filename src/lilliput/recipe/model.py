@@ -1,0 +1,62 @@
+"""The sections ``model`` and ``evaluation``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from lilliput.errors import NotationError, did_you_mean
+from lilliput.notation import ZOO, Dropout, Plan, parse
+from lilliput.recipe.section import Section, Share
+
+
+class ModelRecipe(Section):
+    """The network."""
+
+    plan: str
+    """A name of the zoo (m1) or a notation; the last layer takes as many neurons as there are classes."""
+    standardize: bool = True
+    """Subtract the mean image and divide by the deviation of the training images first; else pixels stay 0 to 1.
+    Paper: §4.3."""
+    dropout: Share = 0.0
+    """Probability of dropping a neuron of every fully connected layer but the last, and of GlobalPool. Paper: §4.4,
+    0.4 to 0.6."""
+
+    @field_validator("plan")
+    @classmethod
+    def _readable(cls, plan: str) -> str:
+        if plan not in ZOO:
+            try:
+                parse(plan)
+            except NotationError as error:
+                hint = error.hint if "(" in plan or "->" in plan else did_you_mean(plan, ZOO)
+                raise ValueError(f"{error} ({hint})") from error
+        return plan
+
+    @field_validator("dropout")
+    @classmethod
+    def _dropout_once(cls, dropout: float, info: ValidationInfo) -> float:
+        plan = info.data.get("plan")  # absent when it cannot be read
+        own = plan and any(isinstance(layer, Dropout) for layer in plan_of(plan).layers)
+        if dropout and own:
+            raise ValueError("the plan has Dropout of its own; use one of the two")
+        return dropout
+
+    def network(self, classes: int) -> Plan:
+        """The plan for this many classes, with its dropout in place."""
+        return plan_of(self.plan).with_classes(classes).with_dropout(self.dropout)
+
+
+class EvaluationRecipe(Section):
+    """How a trained network is asked."""
+
+    views: tuple[Literal["plain", "flip", "shift"], ...] = Field(
+        ("plain",), min_length=1, strict=False
+    )
+    """The versions of an image whose probabilities are averaged."""
+
+
+def plan_of(plan: str) -> Plan:
+    """What a name of the zoo or a notation stands for. Raises: NotationError."""
+    return parse(ZOO[plan].notation if plan in ZOO else plan)
