@@ -27,7 +27,7 @@ _GREY = (0.299, 0.587, 0.114)
 _IN_PHASE = (0.595716, -0.274453, -0.321263)
 _QUADRATURE = (0.211456, -0.522591, 0.311135)
 # So many pixels are multiplied at once by as many copies of their image's matrix: one by one takes five times as long.
-_TOGETHER = 8
+_TOGETHER = 4
 _MOST_MARGIN = 1.5
 _LEAST_WINDOW = 0.25
 
@@ -153,7 +153,8 @@ def jitter(
     # Grey has no colour: an offset of grey is the same for red, green and blue, and the matrix leaves it as it is.
     offset = (1 - steep) * bright / full * (mean @ grey[:, :1])
     matrices = torch.kron(torch.eye(together, device=images.device), matrix)
-    changed = torch.baddbmm(offset, pixels, matrices).clamp_(0, 1)
+    # baddbmm would write the offset to every pixel first.
+    changed = torch.bmm(pixels, matrices).add_(offset).clamp_(0, 1)
     return batch._replace(images=changed.view(count, height, width, channels).permute(0, 3, 1, 2))
 
 
