@@ -81,7 +81,14 @@ class Session(ABC):
 
 
 class OnnxSession(Session):
-    """An ``.onnx`` file, by ONNX Runtime on the CPU. Raises: MissingExtraError; RunError."""
+    """An ``.onnx`` file, by ONNX Runtime on the CPU, whose ``threads`` share the work of a call; 0 is one per core.
+
+    Raises: MissingExtraError; RunError.
+    """
+
+    def __init__(self, path: str | Path, threads: int = 0) -> None:
+        self._threads = threads
+        super().__init__(path)
 
     def _open(self) -> tuple[dict[str, str], Answer]:
         try:
@@ -90,6 +97,7 @@ class OnnxSession(Session):
             raise MissingExtraError("opening an ONNX file", "export") from error
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors: it warns about what it optimises
+        options.intra_op_num_threads = self._threads
         # As bytes: so no path can be misspelt, and the file cannot name others to be read.
         opened = onnxruntime.InferenceSession(
             self.path.read_bytes(), options, providers=["CPUExecutionProvider"]

@@ -19,15 +19,16 @@ from lilliput.results.run import Run
 
 
 def open_served(
-    paths: Sequence[Path], folder: Path, say: Callable[[str], None]
+    paths: Sequence[Path], folder: Path, say: Callable[[str], None], *, threads: int = 0
 ) -> tuple[Served, ...]:
     """The classifiers at ``paths``, each asked once. ``folder`` is for the files of those that are exported.
 
+    ``threads`` share the work of one answer; 0 is one per core.
     Raises: UsageError, RunError, MissingExtraError saying what is wrong with one of them.
     """
     served: list[Served] = []
     for number, path in enumerate(map(named, paths)):
-        session = OnnxSession(_onnx_file(path, folder / f"{number}.onnx", say))
+        session = OnnxSession(_onnx_file(path, folder / f"{number}.onnx", say), threads)
         classifier = Classifier.of_session(session)
         classifier(np.zeros((1, classifier.size, classifier.size, 3), np.uint8))
         name = READY if path == ready_made() else session.description.source or path.name

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import uvicorn
 
+from lilliput.data.decoding import cores
 from lilliput.delivery.server.app import Service, build_app
 from lilliput.delivery.server.limits import Limits
 from lilliput.delivery.server.looking import Served
@@ -47,7 +48,9 @@ def serve(  # noqa: PLR0913
     # What is wrong with a form is told to who sent it.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     with _bound(host, port) as listener, tempfile.TemporaryDirectory(prefix="lilliput-") as folder:
-        served = open_served(paths, Path(folder), say)
+        # As many answers at once as there are cores want no second thread each.
+        threads = max(1, cores() // limits.workers)
+        served = open_served(paths, Path(folder), say, threads=threads)
         service = Service(served, limits)
         name = f"[{host}]" if ":" in host else host
         where = Listening(f"http://{name}:{listener.getsockname()[1]}/", served)
