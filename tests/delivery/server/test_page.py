@@ -21,6 +21,16 @@ PASTE = """async (bytes) => {
   document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
 }"""
 
+DROP = """async ([name, bytes]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+  const fire = (kind) => document.body.dispatchEvent(
+    new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
+  // Unless dragging over is taken, the browser opens the file instead.
+  const taken = [fire("dragenter"), fire("dragover"), fire("drop")].slice(1).every((kept) => !kept);
+  return taken;
+}"""
+
 
 class Visit(PageVisit):
     """The page of a server at ``url``."""
@@ -72,6 +82,31 @@ def test_a_pasted_picture_and_an_example_get_cards(visit: Visit) -> None:
     assert visit.page.locator("article").count() == 1
     visit.page.get_by_role("button", name="Clear all").click()
     assert not visit.page.is_visible("#answers")
+    assert visit.troubles == []
+
+
+def test_a_dropped_picture_gets_a_card(visit: Visit) -> None:
+    assert visit.page.evaluate(DROP, ["dropped.png", list(picture(20, 20, 230))])
+    visit.card("dropped.png").locator(".classes li").first.wait_for()
+    assert "dropped.png" in visit.page.inner_text("#status")
+    assert visit.troubles == []
+
+
+@pytest.mark.parametrize(
+    "name", ["\u202egnp.exe.png", "\u0635\u0648\u0631\u0629.png", "a\u0300" * 60 + ".png"]
+)
+def test_names_in_other_directions_stay_in_their_place(visit: Visit, name: str) -> None:
+    visit.choose((name, picture(20, 20, 230)))
+    card = visit.page.locator("article").first
+    card.locator(".classes li").first.wait_for()
+    heading = card.locator("h3")
+    assert heading.inner_text() == name
+    outer, inner = card.bounding_box(), heading.bounding_box()
+    assert outer and inner and inner["x"] >= outer["x"]
+    assert inner["x"] + inner["width"] <= outer["x"] + outer["width"] + 1
+    # What is beside the name is not turned around with it.
+    assert heading.evaluate("one => getComputedStyle(one).unicodeBidi") in ("isolate", "plaintext")
+    assert visit.page.evaluate("document.documentElement.scrollWidth") == 1280
     assert visit.troubles == []
 
 
