@@ -215,8 +215,8 @@ def render(results: dict[str, Any]) -> None:
 
     rows = [
         f"{results['network'].upper()}, pictures of 64x64 pixels, one a request; {results['processor']}, "
-        f"{results['cores']} cores for server and client together; medians of {len(rounds)} rounds "
-        f"of `{results['command']}`, "
+        f"{results['cores']} cores for server and client together; medians of {len(rounds)} "
+        f"round{'s' if len(rounds) > 1 else ''} of `{results['command']}`, "
         "with their range:\n",
         "| | requests/s | at 70 % of that: median, ms | 99th percentile, ms | not answered |",
         "|---|---|---|---|---|",
@@ -233,7 +233,7 @@ def render(results: dict[str, Any]) -> None:
         for one in rounds
     ]
     rows.append(
-        f"\nOf what ONNX Runtime does alone, the server reaches {statistics.median(share):.0%}.\n"
+        f"\nOf what ONNX Runtime does alone, the server reaches {100 * statistics.median(share):.0f} %.\n"
     )
     text = PAGE.read_text(encoding="utf-8")
     begin, end = MARKS

@@ -47,6 +47,7 @@ from lilliput.training.probe import choose_runtime
 from lilliput.training.processes import ALONE, Group, World
 from lilliput.training.record import Beginning, Record, RunRecord, fit_recorded
 from lilliput.training.runtime import Runtime, recorded_runtime, runtime_here
+from lilliput.training.start import start_digest, start_from
 from lilliput.training.validation import Validation, predict_selection
 from lilliput.training.weights import read_network, write_tensors
 
@@ -105,7 +106,7 @@ def run_steps(
             yield runtime
             return
         dataset = _select(pack, recipe)
-        state = _new_state(_new_model(recipe, dataset), recipe, runtime)
+        state = _new_state(_new_model(recipe, dataset, goes_on=True), recipe, runtime)
         for line in load_checkpoint(run.checkpoints_path, state):
             run.log(line)
         if len(run.history) > 1 and not state.history:  # one: killed before its checkpoint
@@ -120,6 +121,8 @@ def run_steps(
         runtime = _choose_runtime(recipe, dataset, model, device, world)
         dropped = Dropped(dataset.dropped, drop_digest(recipe.data)) if recipe.data.drop else None
         environment = describe_environment(runtime, pack, command, dropped)
+        if recipe.model.start:
+            environment["start_sha256"] = start_digest(recipe.model.start)
         run = Run.create(folder, recipe.to_toml(), environment, dataset.classes)
         state = _new_state(model, recipe, runtime)
     try:
@@ -150,7 +153,8 @@ def follow_steps(recipe: Recipe, pack: Pack, world: Group) -> Generator[Step | E
         )
     dataset = _select(pack, recipe)
     runtime = recorded_runtime(begin.runtime, "auto", world)
-    state = _new_state(_new_model(recipe, dataset), recipe, runtime)
+    model = _new_model(recipe, dataset, goes_on=begin.checkpoint is not None)
+    state = _new_state(model, recipe, runtime)
     begin.restore(state)
     validation = Validation(dataset.validation, recipe.evaluation.views, runtime)
     batches = _batches(recipe, dataset, runtime.torch_device, runtime.world)
@@ -314,12 +318,16 @@ def _new_state(model: nn.Module, recipe: Recipe, runtime: Runtime) -> TrainingSt
     return TrainingState(model, make_optimizer(model, recipe.optimizer), sums)
 
 
-def _new_model(recipe: Recipe, dataset: DataSet) -> nn.Sequential:
+def _new_model(recipe: Recipe, dataset: DataSet, *, goes_on: bool = False) -> nn.Sequential:
+    """What a training begins with; one that ``goes_on`` has its weights in a checkpoint."""
     plan = recipe.model.network(len(dataset.classes))
     plain = empty_statistics(*image_size(dataset.training))
     statistics = pixel_statistics(dataset.training) if recipe.model.standardize else plain
-    model = build_model(plan, *statistics, seed=recipe.seed)
+    asked = recipe.model.model_dump(include={"stochastic_depth", "zero_init"})
+    model = build_model(plan, *statistics, seed=recipe.seed, **asked)
     whiten(model, sample_images(dataset.training))
+    if recipe.model.start and not goes_on:
+        return start_from(model, plan, dataset.classes, recipe.model.start)
     return model
 
 

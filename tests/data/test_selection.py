@@ -264,6 +264,35 @@ def test_the_seed_decides(tiny_pack: Pack, recipe: DataRecipe) -> None:
     assert rows[0] == rows[1] != rows[2]
 
 
+def test_balanced_classes_are_all_as_large_as_the_largest() -> None:
+    pack = MadeUpPack(train=[3, 7, 2], val=[1, 2, 3])
+    chosen = select(pack, DataRecipe(balance=True), seed=1)
+    assert per_class(chosen.training, 3) == [7, 7, 7]
+    times = np.bincount(chosen.training.rows)
+    # Every image is there, and none of a class twice more often than another one.
+    assert (
+        sorted(times[:3]) == [2, 2, 3]
+        and sorted(times[3:10]) == [1] * 7
+        and sorted(times[10:]) == [3, 4]
+    )
+    assert chosen.training.labels.tolist() == [0] * 7 + [1] * 7 + [2] * 7
+    assert per_class(chosen.validation, 3) == [1, 2, 3]
+    others = [
+        select(pack, DataRecipe(balance=True), seed).training.rows.tolist() for seed in range(9)
+    ]
+    assert len(set(map(tuple, others))) > 1
+
+
+def test_balanced_after_everything_else() -> None:
+    pack = MadeUpPack(train=[30, 4, 20], val=[1, 1, 1])
+    chosen = select(pack, DataRecipe(balance=True, holdout=0.5), seed=1)
+    assert per_class(chosen.training, 3) == [15, 15, 15]
+    assert not set(chosen.training.rows) & set(chosen.validation.rows)
+    assert len(set(chosen.validation.rows)) == len(chosen.validation)
+    equal = MadeUpPack(train=[5, 5], val=[1, 1])
+    assert select(equal, DataRecipe(balance=True), seed=1).training.rows.tolist() == list(range(10))
+
+
 def test_fewer_classes_are_numbered_anew() -> None:
     pack = MadeUpPack(train=[3, 4, 5, 6], val=[1, 2, 3, 4])
     chosen = select(pack, DataRecipe(classes=2), seed=1)

@@ -18,9 +18,9 @@ from lilliput.delivery.deliverable import (
     deliverable_of,
 )
 from lilliput.errors import RunError
-from lilliput.models.blocks import BatchNorm
 from lilliput.models.build import build_model
 from lilliput.models.predict import VIEWS, predict
+from lilliput.models.shared import BatchNorm
 from lilliput.notation import parse
 from lilliput.results.combine import METHODS
 from lilliput.results.ensemble import Ensemble, Part

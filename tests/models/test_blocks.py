@@ -9,34 +9,52 @@ from lilliput.models import convolution
 from lilliput.models.blocks import (
     BLOCKS,
     LEAKY_SLOPE,
-    BatchNorm,
     ResizedImages,
-    SeededDropout,
     Standardize,
     Whitening,
 )
 from lilliput.models.blocks import NONLINEARITIES as MODULES
 from lilliput.models.convolution import Convolution
+from lilliput.models.shared import BatchNorm, SeededDropout
 from lilliput.notation import (
     BN,
     FC,
+    NONLINEARITIES,
+    SE,
+    AvgPool,
+    BlurPool,
+    Bottleneck,
     Conv,
     Dropout,
     GlobalPool,
     Layer,
     MaxPool,
+    PreAct,
     Residual,
     Resize,
     Shape,
     Whiten,
 )
-from lilliput.notation.plan import NONLINEARITIES
 
 EXAMPLES: list[tuple[Layer, Shape]] = [
     *((Conv(size, 5, word), (4, 7, 6)) for size in (1, 3, 7) for word in NONLINEARITIES),
     *((Conv(3, 5, word, batch_norm=True), (4, 7, 6)) for word in NONLINEARITIES),
     *((Residual(size, filters), (4, 7, 6)) for size in (1, 3) for filters in (4, 5)),
     (Conv(3, 6, "ReLU", groups=2), (4, 7, 6)),
+    *((Conv(3, 6, "", batch_norm=True, groups=2, stride=s), (4, 7, 6)) for s in (1, 2, 3)),
+    (Conv(1, 6, "ReLU", stride=2), (4, 7, 6)),
+    *(
+        (kind(3, filters, stride, averages, reduction), (4, 7, 6))
+        for kind in (Residual, Bottleneck, PreAct)
+        for filters in (4, 8)
+        for stride, averages, reduction in ((1, False, 2), (2, False, 0), (2, True, 9))
+    ),
+    (Bottleneck(3, 8, groups=3, width=6), (4, 7, 6)),
+    (Bottleneck(3, 3), (4, 1, 1)),
+    (SE(2), (4, 7, 6)),
+    (SE(9), (4, 7, 6)),
+    *((AvgPool(keeps), (4, 7, 6)) for keeps in (False, True)),
+    *((BlurPool(), (4, *size)) for size in ((7, 6), (2, 3))),
     (Conv(3, 8, "ReLU", batch_norm=True, groups=4), (4, 7, 6)),
     *((Whiten(size, 5, stride), (4, 9, 6)) for size, stride in ((2, 2), (3, 1), (6, 4), (5, 3))),
     (Resize(5), (4, 7, 6)),
@@ -83,6 +101,57 @@ def test_a_residual_adds_what_comes_in_to_what_it_makes_of_it() -> None:
         around = block.shortcut(values)
         assert torch.equal(block(values), (made + around).relu())
         assert torch.equal(around, values) == (filters == 4)
+
+
+def test_a_block_that_normalises_first_adds_what_comes_in_as_it_is() -> None:
+    values = torch.rand(2, 4, 6, 5) - 0.5
+    (block,) = BLOCKS[PreAct](PreAct(3, 4), (4, 6, 5))
+    torch.testing.assert_close(block(values), values + block.body(values))
+    assert (block(values) < 0).any()
+    (block,) = BLOCKS[PreAct](PreAct(3, 6, 2), (4, 6, 5))
+    seen = block.before(values)
+    assert (seen >= 0).all() and seen.shape == values.shape
+    torch.testing.assert_close(block(values), block.shortcut(seen) + block.body(seen))
+
+
+def test_squeeze_and_excite_multiplies_every_map_by_a_share_of_its_own() -> None:
+    values = torch.rand(2, 4, 5, 3) + 0.1
+    (block,) = BLOCKS[SE](SE(2), (4, 5, 3))
+    shares = block(values) / values
+    torch.testing.assert_close(shares, shares[:, :, :1, :1].expand_as(shares))
+    assert ((shares > 0) & (shares < 1)).all()
+    means = values.mean((2, 3))
+    expected = block.excite(torch.relu(block.squeeze(means))).sigmoid()
+    torch.testing.assert_close(shares[:, :, 0, 0], expected)
+
+
+@pytest.mark.parametrize("size", [(6, 8), (5, 7), (2, 2)])
+def test_blurred_pooling_is_every_second_pixel_of_what_is_smoothed(size: tuple[int, int]) -> None:
+    values = torch.rand(2, 3, *size)
+    (block,) = BLOCKS[BlurPool](BlurPool(), (3, *size))
+    one = torch.tensor([1.0, 2.0, 1.0]) / 4
+    filters = (one[:, None] * one).expand(3, 1, 3, 3)
+    mirrored = torch.nn.functional.pad(values, (1, 1, 1, 1), mode="reflect")
+    expected = torch.nn.functional.conv2d(mirrored, filters, stride=2, groups=3)
+    torch.testing.assert_close(block(values), expected)
+
+
+def test_means_of_pixels_keep_an_edge_only_where_filters_do() -> None:
+    values = torch.arange(15.0).view(1, 1, 3, 5)
+    (cut,) = BLOCKS[AvgPool](AvgPool(), (1, 3, 5))
+    (kept,) = BLOCKS[AvgPool](AvgPool(keeps_edge=True), (1, 3, 5))
+    assert cut(values).flatten().tolist() == [3, 5]
+    assert kept(values).flatten().tolist() == [3, 5, 6.5, 10.5, 12.5, 14]
+
+
+@pytest.mark.parametrize("stride", [2, 3])
+def test_filters_with_a_stride_see_the_first_pixel_and_every_so_many(stride: int) -> None:
+    values = torch.rand(2, 3, 7, 6).to(memory_format=torch.channels_last)
+    for pixels in (1, 3):
+        strided = Convolution(3, 4, pixels, stride=stride, padding=pixels // 2)
+        whole = Convolution(3, 4, pixels, padding=pixels // 2)
+        whole.load_state_dict(strided.state_dict())
+        torch.testing.assert_close(strided(values), whole(values)[:, :, ::stride, ::stride])
 
 
 @pytest.mark.parametrize("bias", [False, True])

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from lilliput.errors import NotationError
-from lilliput.models.blocks import BatchNorm, ResidualBlock
-from lilliput.models.build import build_model, pool_first, seed_dropout
+from lilliput.models.blocks import ResidualBlock
+from lilliput.models.build import build_model, pool_first, seed_dropout, share_batch
+from lilliput.models.shared import BatchNorm, StochasticDepth
 from lilliput.notation import ZOO, GlobalPool, parse, trace
 
 SMALL = "ConvReLU(F3-4) -> MaxPool -> FCReLU(8) -> Dropout(0.5) -> FC(5)"
@@ -32,10 +34,12 @@ def test_a_network_is_what_its_trace_says(name: str) -> None:
 
     def note(module: nn.Module, _: object, output: Tensor) -> None:
         shape, parameters = tuple(output.shape[1:]), sum(w.numel() for w in module.parameters())
-        if isinstance(module, BatchNorm):  # which belongs to the convolution before it
+        if isinstance(module, BatchNorm) and module in normalises:
             parameters += weighty.pop()[1]
         weighty.append((shape, parameters))
 
+    # Those right behind a convolution belong to it.
+    normalises = {after for before, after in pairwise(model) if isinstance(before, nn.Conv2d)}
     kinds = (nn.Conv2d, BatchNorm, ResidualBlock, nn.Linear, nn.MaxPool2d)
     for module in model:
         if isinstance(module, kinds):
@@ -137,6 +141,54 @@ def test_all_dropout_follows_one_seed_each_layer_its_own() -> None:
     assert all(torch.equal(a, b) for a, b in zip(some, same, strict=True))
     assert not torch.equal(some[0], some[1])
     assert not torch.equal(some[0], other[0])
+
+
+BLOCKS = "ConvBNReLU(F3-6) -> Residual(F3-6) x2 -> Bottleneck(F3-8,S2,SE2) -> PreAct(F3-8) -> GlobalPool -> FC(5)"
+
+
+def build_deep(**changes: object) -> nn.Sequential:
+    mean = torch.full((3, 8, 8), 0.5)
+    return build_model(parse(BLOCKS), mean, mean, seed=1, **changes)
+
+
+@torch.no_grad()
+def test_residual_blocks_may_begin_by_handing_on_what_comes_in() -> None:
+    for zero_init in (True, False):
+        model = build_deep(zero_init=zero_init)
+        blocks = [module for module in model if isinstance(module, ResidualBlock)]
+        for block, maps in zip(blocks, (6, 6, 6, 8), strict=True):
+            added = block.body(block.before(torch.rand(2, maps, 8, 8)))
+            assert bool((added == 0).all()) == zero_init
+    shapes = [value.shape for value in build_deep().state_dict().values()]
+    assert [value.shape for value in build_deep(zero_init=True).state_dict().values()] == shapes
+
+
+def test_training_passes_later_blocks_by_more_often() -> None:
+    model = build_deep(stochastic_depth=0.75)
+    assert model.state_dict().keys() == build_deep().state_dict().keys()
+    drops = [module for module in model.modules() if isinstance(module, StochasticDepth)]
+    assert [drop.rate for drop in drops] == [0, 0.25, 0.5, 0.75]
+    values = torch.ones(4000, 2, 3, 3)
+    seed_dropout(model, 7)
+    kept = drops[3](values)
+    assert set(kept.flatten().tolist()) == {0, 4}
+    # All of an image or nothing, about a quarter of them, and the mean stays.
+    assert (kept == kept[:, :1, :1, :1]).all()
+    assert 0.9 < kept.mean() < 1.1
+    seed_dropout(model, 7)
+    torch.testing.assert_close(drops[3](values), kept)
+    torch.testing.assert_close(model.eval()(images(3)), build_deep().eval()(images(3)))
+
+
+def test_a_process_passes_by_what_it_would_alone() -> None:
+    model = build_deep(stochastic_depth=0.5)
+    (drop,) = [m for m in model.modules() if isinstance(m, StochasticDepth)][-1:]
+    values = torch.rand(6, 2, 3, 3)
+    seed_dropout(model, 3)
+    whole = drop(values)
+    share_batch(model, 6, slice(2, 5))
+    seed_dropout(model, 3)
+    torch.testing.assert_close(drop(values[2:5]), whole[2:5])
 
 
 def test_images_too_small_for_the_plan() -> None:

@@ -82,6 +82,38 @@ Conv(F3-8) -> BNReLU(8) -> FC(200)
                      ^                  BNReLU cannot
 Residual(F3-8,G2) -> FC(200)
          ^                              Residual cannot
+ConvReLU(F3-8,S0) -> FC(200)
+               ^                        stride 0
+ConvReLU(F3-8,G2,S2) -> FC(200)
+         ^                              ConvReLU cannot
+Residual(F3-8,D) -> FC(200)
+              ^                         nothing here is halved
+Residual(F3-8,S2,SE0) -> FC(200)
+                   ^                    0 is out
+Bottleneck(F3-64,G5) -> FC(200)
+                  ^                     16 filters cannot be cut into 5
+Bottleneck(F3-64,G4,W6) -> FC(200)
+                  ^                     6 filters cannot be cut into 4
+Bottleneck(F3-64,W0) -> FC(200)
+                  ^                     0 is out
+PreAct(F3-64,G2) -> FC(200)
+       ^                                PreAct cannot
+SE -> FC(200)
+  ^                                     brackets
+BlurPool(2) -> FC(200)
+         ^                              BlurPool cannot
+GlobalPool -> SE(4) -> FC(200)
+              ^                         cannot follow GlobalPool
+MaxPool x0 -> FC(200)
+         ^                              0 times
+MaxPool x 1001 -> FC(200)
+          ^                             1001 times
+MaxPool x -> FC(200)
+        ^                               understood
+IMG x2 -> FC(200)
+^                                       not a layer
+FC(200) x2
+^                                       ends a network
 Whiten(F6-96) -> FC(200)
        ^                                Whiten cannot
 Whiten(F0-96,S1) -> FC(200)

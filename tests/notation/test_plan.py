@@ -8,20 +8,26 @@ from lilliput.errors import NotationError
 from lilliput.notation import (
     BN,
     FC,
+    NONLINEARITIES,
+    SE,
     ZOO,
+    AvgPool,
+    Block,
+    BlurPool,
+    Bottleneck,
     Conv,
     Dropout,
     GlobalPool,
     Layer,
     MaxPool,
     Plan,
+    PreAct,
     Residual,
     Resize,
     Whiten,
     parse,
     trace,
 )
-from lilliput.notation.plan import NONLINEARITIES
 
 NONLINEARITY = st.sampled_from(NONLINEARITIES)
 WIDTH = st.integers(1, 65_536)
@@ -35,6 +41,32 @@ GROUPED = st.builds(
     st.booleans(),
     st.integers(1, 64),
 )
+STRIDED = st.builds(
+    lambda size, width, norm, stride: Conv(size, width, "", norm, stride=stride),
+    ODD,
+    WIDTH,
+    st.booleans(),
+    st.integers(1, 63),
+)
+AROUND = st.tuples(st.integers(1, 63), st.just(False), st.integers(0, 64)) | st.just((2, True, 16))
+BLOCK = st.builds(
+    lambda kind, size, width, around: kind(size, width, *around),
+    st.sampled_from([Residual, PreAct, Bottleneck]),
+    ODD,
+    WIDTH,
+    AROUND,
+)
+BOTTLENECK = st.builds(
+    lambda size, width, around, groups, each: Bottleneck(
+        size, width, *around, groups, groups * each
+    ),
+    ODD,
+    WIDTH,
+    AROUND,
+    st.integers(1, 64),
+    st.integers(1, 64),
+)
+OTHERS = st.sampled_from([AvgPool(), BlurPool(), SE(1), SE(16)])
 CONV = st.builds(Conv, ODD, WIDTH, NONLINEARITY, st.booleans()) | st.builds(Residual, ODD, WIDTH)
 FIRST: st.SearchStrategy[list[Layer]] = st.lists(
     st.builds(Resize, st.integers(1, 4096)), max_size=1
@@ -60,7 +92,14 @@ PLANS = st.builds(
 
 
 @settings(deadline=None, max_examples=50)
-@given(FIRST, st.lists(GROUPED | WHITEN | st.builds(BN, NONLINEARITY), max_size=4), PLANS)
+@given(
+    FIRST,
+    st.lists(
+        GROUPED | WHITEN | STRIDED | BLOCK | BOTTLENECK | OTHERS | st.builds(BN, NONLINEARITY),
+        max_size=4,
+    ),
+    PLANS,
+)
 def test_every_plan_reads_back_from_its_own_text(
     first: list[Layer], more: list[Layer], rest: Plan
 ) -> None:
@@ -106,6 +145,30 @@ def test_costs_of_the_residual_words_counted_by_hand() -> None:
     ]
     per_pixel = [4 * 27, 2 * 4 * 36, 6 * 36 + 6 * 54 + 6 * 4]
     assert [line.multiply_adds for line in lines] == [*(72 * n for n in per_pixel), 0, 42]
+
+
+def test_a_word_said_several_times_is_several_layers() -> None:
+    plan = parse("ConvReLU(F3-4) x2 -> MaxPool x 3 -> FC(7)x1")
+    assert str(plan) == "ConvReLU(F3-4) -> ConvReLU(F3-4) -> MaxPool -> MaxPool -> MaxPool -> FC(7)"
+
+
+def test_blocks_are_made_of_other_words() -> None:
+    def said(block: Block, maps: int) -> list[str]:
+        ways = block.before(maps), block.body(maps), block.shortcut(maps)
+        return [" ".join(map(str, way)) for way in ways]
+
+    plain = "ConvBNReLU(F3-8) ConvBN(F3-8)"
+    assert said(Residual(3, 8), 8) == ["", plain, ""]
+    assert said(Residual(3, 8), 4) == ["", plain, "ConvBN(F1-8)"]
+    halved = "ConvBNReLU(F3-8,S2) ConvBN(F3-8)"
+    assert said(Residual(3, 8, 2), 8) == ["", halved, "ConvBN(F1-8,S2)"]
+    assert said(Residual(3, 8, 2, True, 4), 4) == ["", f"{halved} SE(4)", "AvgPool ConvBN(F1-8)"]
+    grouped = "ConvBNReLU(F1-6) ConvBNReLU(F3-6,S2,G3) ConvBN(F1-8)"
+    assert said(Bottleneck(3, 8, 2, groups=3, width=6), 4) == ["", grouped, "ConvBN(F1-8,S2)"]
+    assert said(Bottleneck(3, 8), 8)[1] == "ConvBNReLU(F1-2) ConvBNReLU(F3-2) ConvBN(F1-8)"
+    assert said(PreAct(3, 8), 8) == ["", "BNReLU Conv(F3-8) BNReLU Conv(F3-8)", ""]
+    around = ["BNReLU", "Conv(F3-8,S2) BNReLU Conv(F3-8)", "Conv(F1-8,S2)"]
+    assert said(PreAct(3, 8, 2), 4) == around
 
 
 def test_the_residual_network_costs_about_what_m4_does() -> None:

@@ -16,8 +16,8 @@ from lilliput.data.selection import select
 from lilliput.data.share import Share
 from lilliput.errors import PackError, UsageError
 from lilliput.experiment import follow_steps
-from lilliput.models.blocks import SeededDropout
 from lilliput.models.build import share_batch
+from lilliput.models.shared import SeededDropout
 from lilliput.recipe import DataRecipe
 from lilliput.results.run import Run
 from lilliput.training.processes import ALONE, Group, lost

@@ -1,8 +1,9 @@
 """Which images of a pack a training sees: some classes, a stratified part, all but a held-out part. No torch.
 
-The order of the rules: classes, then what is held out, then what is dropped, then the limit. So neither a list of
-images to drop nor a limit changes what a network is judged on. A limit takes the first images of each class in an order
-that knows nothing of the list: dropping an image changes that image and at most one that takes its place.
+The order of the rules: classes, then what is held out, then what is dropped, then the limit, then what is shown several
+times. So neither a list of images to drop nor a limit changes what a network is judged on. A limit takes the first
+images of each class in an order that knows nothing of the list: dropping an image changes that image and at most one
+that takes its place.
 """
 
 from __future__ import annotations
@@ -89,6 +90,8 @@ def select(pack: Pack, recipe: DataRecipe, seed: int) -> DataSet:
         left = _limited(training.labels, left, recipe.limit, len(kept), seed)
     if not len(validation):
         raise RecipeError("no image is left to validate on", "raise data.holdout")
+    if recipe.balance:
+        left = _balanced(training.labels, left, seed)
     classes = tuple(pack.classes[k] for k in kept)
     return DataSet(classes, training.take(left), validation, name, dropped)
 
@@ -223,6 +226,19 @@ def _limited(
     for _ in range(min(limit, len(order)) - wanted.sum()):
         wanted[np.argmax(remaining - wanted)] += 1
     return order[_first_of_each(remaining, wanted)]
+
+
+def _balanced(labels: NDArray[np.int64], left: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """The places that are ``left``, those of rare classes so often that all classes have as many as the largest.
+
+    Which images of a class come once more than the others is drawn.
+    """
+    order = left[_shuffled_by_class(labels[left], np.random.default_rng([seed, 4]))]
+    counts = np.bincount(labels[left])
+    counts = counts[counts > 0]
+    turns = np.arange(counts.max())
+    starts = np.cumsum(counts) - counts
+    return order[(starts[:, None] + turns % counts[:, None]).ravel()]
 
 
 def _stratified(

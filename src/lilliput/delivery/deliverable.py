@@ -19,8 +19,9 @@ from lilliput.delivery.description import Description
 from lilliput.delivery.resizing import ExactResize
 from lilliput.errors import RunError
 from lilliput.experiment import load_model
-from lilliput.models.blocks import BatchNorm, ResidualBlock, ResizedImages, Standardize
+from lilliput.models.blocks import ResidualBlock, ResizedImages, Standardize
 from lilliput.models.predict import VIEWS
+from lilliput.models.shared import BatchNorm
 from lilliput.recipe import load_recipe
 from lilliput.results.combine import SMALLEST, TIE_BREAK
 from lilliput.results.ensemble import Ensemble
@@ -170,7 +171,11 @@ def _frozen(module: nn.Module, size: tuple[int, int]) -> nn.Module:
     if isinstance(module, ResizedImages):
         return ExactResize(size, module.pixels)
     if isinstance(module, ResidualBlock):
-        return ResidualBlock(_frozen(module.body, size), _frozen(module.shortcut, size))
+        before, body, shortcut = (
+            nn.Sequential(_frozen(one, size))
+            for one in (module.before, module.body, module.shortcut)
+        )
+        return ResidualBlock(before, body, shortcut, ends_with_relu=module.ends_with_relu)
     if isinstance(module, BatchNorm):
         return Scaling(module)
     if not isinstance(module, nn.Sequential):

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any
 
 import torch
-from torch import Tensor, distributed, nn
-from torch.nn.functional import conv2d, interpolate
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad
 
 from lilliput.models.convolution import Convolution
+from lilliput.models.shared import BatchNorm, SeededDropout
 from lilliput.notation import (
     BN,
     FC,
+    SE,
+    AvgPool,
+    Block,
+    BlurPool,
+    Bottleneck,
     Conv,
     Dropout,
     GlobalPool,
     Layer,
     MaxPool,
+    PreAct,
     Residual,
     Resize,
     Shape,
@@ -93,121 +99,6 @@ class Whitening(nn.Module):
         return conv2d(images, self.weight, stride=self.stride, padding=self.padding)
 
 
-class Shared:
-    """A layer that looks beyond one image: where several processes share a batch, it must know of the whole.
-
-    ``batch_images`` is how many images the batch has over all processes, or 0 when this process has them all; ``part``
-    says which of them it has. See ``share_batch`` in ``build``.
-    """
-
-    batch_images = 0
-    part = slice(None)
-
-
-class SeededDropout(Shared, nn.Module):
-    """Dropout that draws from a generator of its own, so that a step can be repeated exactly. Paper: §4.4.
-
-    It draws for the whole batch, so what is dropped does not depend on how many processes share it.
-    """
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-        self._seed = 0
-        self._generator: torch.Generator | None = None
-
-    @property
-    def generator(self) -> torch.Generator | None:
-        """What it draws from; None before the first draw."""
-        return self._generator
-
-    def reseed(self, seed: int) -> None:
-        """What is dropped next follows from ``seed`` alone."""
-        self._seed = seed
-        if self._generator is not None:
-            self._generator.manual_seed(seed)
-
-    def forward(self, values: Tensor) -> Tensor:
-        """In training each value is 0 with probability ``rate``, else divided by 1 - rate; otherwise unchanged."""
-        if not self.training or self.rate == 0:
-            return values
-        if self._generator is None or self._generator.device != values.device:
-            self._generator = torch.Generator(values.device).manual_seed(self._seed)
-        whole = (
-            _of_all(values, self.batch_images) if self.batch_images else torch.empty_like(values)
-        )
-        kept = whole.bernoulli_(1 - self.rate, generator=self._generator)[self.part]
-        return values * kept / (1 - self.rate)
-
-
-def _of_all(values: Tensor, images: int) -> Tensor:
-    """Room for so many images like those of ``values``, in their memory format: drawn numbers fill it in that order."""
-    is_last = not values.is_contiguous() and values.is_contiguous(memory_format=torch.channels_last)
-    memory = torch.channels_last if is_last else torch.contiguous_format
-    shape = (images, *values.shape[1:])
-    return torch.empty(shape, dtype=values.dtype, device=values.device, memory_format=memory)
-
-
-class BatchNorm(Shared, nn.BatchNorm2d):
-    """Batch normalisation that lets a batch of one value per map pass, by the statistics of the batches before it.
-
-    Such a batch (the last image of an epoch, its maps pooled to one pixel) has no deviation of its own. Where several
-    processes share a batch, the statistics are those of the whole (torch's own SyncBatchNorm is for CUDA alone).
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        """float[b,c,h,w], every map with mean 0 and deviation 1 over the batch, times a factor, plus an offset."""
-        if self.training and self.batch_images:
-            return self._together(input)
-        if self.training and input.numel() == input.shape[1]:
-            return self.eval_forward(input)
-        return super().forward(input)
-
-    def eval_forward(self, input: Tensor) -> Tensor:
-        """By the running statistics, whatever the mode."""
-        return nn.functional.batch_norm(
-            input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
-        )
-
-    def _together(self, input: Tensor) -> Tensor:
-        """By the statistics of the batch over all processes, each of which calls this at the same time."""
-        values = self.batch_images * input.shape[2] * input.shape[3]
-        if values == 1:
-            return self.eval_forward(input)
-        before, running_var, batches = self.running_mean, self.running_var, self.num_batches_tracked
-        assert before is not None and running_var is not None and batches is not None
-        assert self.momentum is not None
-        # About the mean of the batches before, both sums can be taken at once and still keep their digits.
-        about = input.float() - before[:, None, None]
-        sums = torch.cat([about.sum((0, 2, 3)), about.square().sum((0, 2, 3))])
-        mean, square = (_SumOverProcesses.apply(sums) / values).chunk(2)
-        variance = (square - mean.square()).clamp(min=0)
-        with torch.no_grad():
-            batches += 1
-            before += self.momentum * mean
-            running_var += self.momentum * (variance * values / (values - 1) - running_var)
-        factor = self.weight * torch.rsqrt(variance + self.eps)
-        offset = self.bias - mean * factor
-        return torch.addcmul(offset[:, None, None], about, factor[:, None, None]).to(input.dtype)
-
-
-class _SumOverProcesses(torch.autograd.Function):
-    """The sum of a tensor over all processes; backwards, of its gradients, for each process has used the sum."""
-
-    @staticmethod
-    def forward(ctx: Any, values: Tensor) -> Tensor:
-        values = values.clone()
-        distributed.all_reduce(values)
-        return values
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (gradient,) = gradients
-        gradient = gradient.clone()
-        distributed.all_reduce(gradient)
-        return gradient
-
-
 class MapMeans(nn.Module):
     """The mean of each map: float[b,c] of float[b,c,h,w]."""
 
@@ -219,46 +110,90 @@ class MapMeans(nn.Module):
         return values.flatten(2).mean(2)
 
 
-class ResidualBlock(nn.Module):
-    """What comes in (through ``shortcut``, if there is one) plus ``body`` of it; then ReLU."""
-
-    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
-        super().__init__()
-        self.body = body
-        self.shortcut = shortcut
+class BlurredPool(nn.Module):
+    """Every second pixel of maps smoothed by 1-2-1 both ways, edges mirrored: two means of 2x2 in a row are that."""
 
     def forward(self, values: Tensor) -> Tensor:
-        """float[b,filters,h,w] of float[b,c,h,w]."""
-        return torch.relu_(self.body(values) + self.shortcut(values))
+        """float[b,c,ceil(h/2),ceil(w/2)] of float[b,c,h,w]."""
+        return avg_pool2d(avg_pool2d(pad(values, (1, 1, 1, 1), mode="reflect"), 2, 1), 2)
+
+
+class SqueezeExcite(nn.Module):
+    """Every map times a share that two layers make of the means of all maps."""
+
+    def __init__(self, maps: int, neurons: int) -> None:
+        super().__init__()
+        self.means = MapMeans()
+        self.squeeze = nn.Linear(maps, neurons)
+        self.excite = nn.Linear(neurons, maps)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """float[b,c,h,w] of the same."""
+        shares = self.excite(torch.relu(self.squeeze(self.means(values)))).sigmoid()
+        return values * shares[:, :, None, None]
+
+
+class ResidualBlock(nn.Module):
+    """``body`` of what comes in, plus ``shortcut`` of it, both after ``before``; then ReLU, if ``ends_with_relu``."""
+
+    def __init__(
+        self,
+        before: nn.Module,
+        body: nn.Sequential,
+        shortcut: nn.Module,
+        *,
+        ends_with_relu: bool,
+    ) -> None:
+        super().__init__()
+        self.before = before
+        self.body = body
+        self.shortcut = shortcut
+        self.ends_with_relu = ends_with_relu
+
+    def forward(self, values: Tensor) -> Tensor:
+        """float[b,filters,ceil(h/stride),ceil(w/stride)] of float[b,c,h,w]."""
+        values = self.before(values)
+        total = self.body(values) + self.shortcut(values)
+        return torch.relu_(total) if self.ends_with_relu else total
 
 
 def _conv(layer: Conv, shape: Shape) -> list[nn.Module]:
-    nonlinearity = [NONLINEARITIES[layer.nonlinearity]()] if layer.nonlinearity else []
-    return [*_convolution(layer, shape), *nonlinearity]
-
-
-def _convolution(layer: Conv, shape: Shape) -> list[nn.Module]:
-    """The convolution, normalised if it is to be, before its nonlinearity."""
-    convolution = Convolution(
-        shape[0],
-        layer.filters,
-        layer.filter_pixels,
-        padding=layer.filter_pixels // 2,
-        groups=layer.groups,
-        bias=bool(layer.nonlinearity) and not layer.batch_norm,
-    )
-    return [convolution, BatchNorm(layer.filters)] if layer.batch_norm else [convolution]
+    modules: list[nn.Module] = [
+        Convolution(
+            shape[0],
+            layer.filters,
+            layer.filter_pixels,
+            stride=layer.stride,
+            padding=layer.filter_pixels // 2,
+            groups=layer.groups,
+            bias=bool(layer.nonlinearity) and not layer.batch_norm,
+        )
+    ]
+    if layer.batch_norm:
+        modules.append(BatchNorm(layer.filters))
+    if layer.nonlinearity:
+        modules.append(NONLINEARITIES[layer.nonlinearity]())
+    return modules
 
 
 def _norm(layer: BN, shape: Shape) -> list[nn.Module]:
     return [BatchNorm(shape[0]), NONLINEARITIES[layer.nonlinearity]()]
 
 
-def _residual(layer: Residual, shape: Shape) -> list[nn.Module]:
-    first, second, *shortcut = layer.convolutions(shape)
-    body = nn.Sequential(*_conv(*first), *_convolution(*second))
-    around = nn.Sequential(*(module for conv in shortcut for module in _convolution(*conv)))
-    return [ResidualBlock(body, around)]
+def _block(layer: Block, shape: Shape) -> list[nn.Module]:
+    before, behind = _in_order(layer.before(shape[0]), shape)
+    body, _ = _in_order(layer.body(shape[0]), behind)
+    shortcut, _ = _in_order(layer.shortcut(shape[0]), behind)
+    return [ResidualBlock(before, body, shortcut, ends_with_relu=layer.ends_with_relu)]
+
+
+def _in_order(layers: Sequence[Layer], shape: Shape) -> tuple[nn.Sequential, Shape]:
+    """The modules of layers, one after the other, and the shape that comes out."""
+    modules: list[nn.Module] = []
+    for layer in layers:
+        modules += BLOCKS[type(layer)](layer, shape)
+        shape = layer.output(shape)
+    return nn.Sequential(*modules), shape
 
 
 def _resize(layer: Resize, shape: Shape) -> list[nn.Module]:
@@ -271,6 +206,18 @@ def _whiten(layer: Whiten, shape: Shape) -> list[nn.Module]:
 
 def _max_pool(layer: MaxPool, shape: Shape) -> list[nn.Module]:
     return [nn.MaxPool2d(2)]
+
+
+def _avg_pool(layer: AvgPool, shape: Shape) -> list[nn.Module]:
+    return [nn.AvgPool2d(2, ceil_mode=layer.keeps_edge, count_include_pad=False)]
+
+
+def _blur_pool(layer: BlurPool, shape: Shape) -> list[nn.Module]:
+    return [BlurredPool()]
+
+
+def _excite(layer: SE, shape: Shape) -> list[nn.Module]:
+    return [SqueezeExcite(shape[0], layer.neurons(shape[0]))]
 
 
 def _global_pool(layer: GlobalPool, shape: Shape) -> list[nn.Module]:
@@ -300,10 +247,15 @@ NONLINEARITIES: dict[str, Callable[[], nn.Module]] = {
 BLOCKS: dict[type[Layer], Callable[..., list[nn.Module]]] = {
     Conv: _conv,
     BN: _norm,
-    Residual: _residual,
+    Residual: _block,
+    Bottleneck: _block,
+    PreAct: _block,
+    SE: _excite,
     Resize: _resize,
     Whiten: _whiten,
     MaxPool: _max_pool,
+    AvgPool: _avg_pool,
+    BlurPool: _blur_pool,
     GlobalPool: _global_pool,
     FC: _fc,
     Dropout: _dropout,

@@ -10,24 +10,35 @@ from torch import Tensor, nn
 from lilliput.models.blocks import (
     BLOCKS,
     NONLINEARITIES,
+    ResidualBlock,
     ResizedImages,
-    SeededDropout,
-    Shared,
     Standardize,
 )
+from lilliput.models.shared import BatchNorm, SeededDropout, Shared, StochasticDepth
 from lilliput.notation import Plan, Resize, trace
 
 # SiLU falls below -1.28.
 _RISING = tuple(type(make()) for name, make in NONLINEARITIES.items() if name != "SiLU")
 
 
-def build_model(plan: Plan, mean: Tensor, scale: Tensor, *, seed: int = 0) -> nn.Sequential:
+def build_model(
+    plan: Plan,
+    mean: Tensor,
+    scale: Tensor,
+    *,
+    seed: int = 0,
+    stochastic_depth: float = 0.0,
+    zero_init: bool = False,
+) -> nn.Sequential:
     """The network of a plan: images uint8[b,3,h,w] in 0..255, or float in 0..1, in; logits float[b,classes] out.
 
     ``mean`` and ``scale`` are float32[3,h,w] for pixels in 0..1; h and w are the size of the images. A plan that begins
     with Resize uses their means over the image. Whitening filters are 0 until ``models.whiten`` measures them.
     Weights are drawn as He et al. (2015, arXiv:1502.01852) do, from ``seed`` alone; biases begin at 0, normalisations
-    with factor 1 and offset 0.
+    with factor 1 and offset 0. With ``zero_init`` every residual block begins by handing on what comes in: the last
+    factors of its body, or filters where nothing normalises them, are 0 (Goyal et al. 2017, arXiv:1706.02677, 5.1).
+    ``stochastic_depth`` 0..1 is how often training passes the last of these blocks by; the first never, those between
+    in proportion (Huang et al. 2016, arXiv:1603.09382).
     Raises: NotationError when images of this size cannot pass the plan.
     """
     shape = tuple(mean.shape)
@@ -44,7 +55,19 @@ def build_model(plan: Plan, mean: Tensor, scale: Tensor, *, seed: int = 0) -> nn
     modules.insert(isinstance(plan.layers[0], Resize), Standardize(mean, scale))
     model = nn.Sequential(*pool_first(modules))
     _draw_weights(model, seed)
+    blocks = [module for module in model.modules() if isinstance(module, ResidualBlock)]
+    if zero_init:
+        for block in blocks:
+            nn.init.zeros_(_last_factors(block))
+    if stochastic_depth:
+        for number, block in enumerate(blocks):
+            rate = stochastic_depth * number / max(1, len(blocks) - 1)
+            block.body.append(StochasticDepth(rate))
     return model
+
+
+def _last_factors(block: ResidualBlock) -> Tensor:
+    return [m.weight for m in block.body if isinstance(m, (BatchNorm, nn.Conv2d))][-1]
 
 
 def pool_first(modules: Sequence[nn.Module]) -> list[nn.Module]:

@@ -15,11 +15,11 @@ SMALL_MAP = 36
 
 
 class Convolution(nn.Conv2d):
-    """A convolution of stride 1 whose maps keep their size; filters are odd, ``padding`` half of them.
+    """A convolution; filters are odd, ``padding`` half of them, so that with stride 1 maps keep their size.
 
     It is taken as a product of matrices where that is faster (docs/experiments.md): on a processor, channels last, with
-    filters of one pixel, or with larger ones on small maps in bf16 where the processor has matrix instructions for it.
-    The results differ by rounding alone.
+    stride 1 and filters of one pixel, or with larger ones on small maps in bf16 where the processor has matrix
+    instructions for it. The results differ by rounding alone.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -40,6 +40,7 @@ class Convolution(nn.Conv2d):
         return (
             (self.kernel_size == (1, 1) or (_is_small(input) and has_matrix_instructions()))
             and self.groups == 1
+            and self.stride == (1, 1)
             and input.device.type == "cpu"
             and input.is_contiguous(memory_format=torch.channels_last)
         )

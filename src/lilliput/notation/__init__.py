@@ -1,28 +1,36 @@
 """The language of architectures: ``ConvReLU(F5-32) -> MaxPool -> FCReLU(256) -> FC(200)``. Pure Python."""
 
-from lilliput.notation.parse import parse
-from lilliput.notation.plan import (
+from lilliput.notation.layers import (
     BN,
     FC,
+    NONLINEARITIES,
+    SE,
+    AvgPool,
+    BlurPool,
     Conv,
     Dropout,
     GlobalPool,
     Layer,
-    LayerTrace,
     MaxPool,
-    Plan,
-    Residual,
     Resize,
     Shape,
     Whiten,
-    trace,
 )
+from lilliput.notation.parse import parse
+from lilliput.notation.plan import LayerTrace, Plan, trace
+from lilliput.notation.residual import Block, Bottleneck, PreAct, Residual
 from lilliput.notation.zoo import ZOO, ZooEntry
 
 __all__ = [
     "BN",
     "FC",
+    "NONLINEARITIES",
+    "SE",
     "ZOO",
+    "AvgPool",
+    "Block",
+    "BlurPool",
+    "Bottleneck",
     "Conv",
     "Dropout",
     "GlobalPool",
@@ -30,6 +38,7 @@ __all__ = [
     "LayerTrace",
     "MaxPool",
     "Plan",
+    "PreAct",
     "Residual",
     "Resize",
     "Shape",

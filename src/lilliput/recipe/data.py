@@ -22,6 +22,9 @@ class DataRecipe(Section):
     """Which fold is held out, counted from 1."""
     holdout_seed: int = Field(0, ge=0, lt=2**63)
     """Draws what is held out, so that runs of several seeds can share it; 0 leaves it to ``seed``."""
+    balance: bool = False
+    """Show the training images of rare classes several times an epoch, each time varied anew, so that every class is
+    seen as often as the most frequent one."""
     drop: str = ""
     """A text file that names training images to leave out, one per line; what is held out stays. Paper: §7."""
 

@@ -23,6 +23,15 @@ class ModelRecipe(Section):
     """Probability of dropping a neuron of every fully connected layer but the last, and of GlobalPool. Paper: §4.4,
     0.4 to 0.6."""
 
+    stochastic_depth: Share = 0.0
+    """How often training passes the last residual block by, image by image; the first never, those between in
+    proportion (Huang et al. 2016, arXiv:1603.09382)."""
+    zero_init: bool = False
+    """Let every residual block begin by handing on what comes in (Goyal et al. 2017, arXiv:1706.02677, section 5.1)."""
+    start: str = ""
+    """A run's folder, or a file of weights, whose network this one begins with: all but the last layer, and that too
+    where the classes are the same. Empty: drawn anew."""
+
     @field_validator("plan")
     @classmethod
     def _readable(cls, plan: str) -> str:

@@ -12,13 +12,13 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from lilliput.errors import RecipeError, UsageError, did_you_mean
-from lilliput.notation import ZOO
+from lilliput.notation import NONLINEARITIES, ZOO
 from lilliput.recipe import Recipe, Section, load_recipe, shipped_recipes
 from lilliput.results import atomic
 
 # Not a key of a recipe: it rewrites the nonlinearity of every layer of the plan, whatever the plan is.
 NONLINEARITY = "model.nonlinearity"
-_NONLINEAR = re.compile(r"(?:LeakyReLU|ReLU|Tanh)(?=\()")
+_NONLINEAR = re.compile(r"(?:LeakyReLU|ReLU|Tanh|SiLU)\b")
 _COMMA = re.compile(r""",(?![^\[]*\])(?=(?:[^"]*"[^"]*")*[^"]*$)""")
 _HINTS = {
     "data.drop": "add data.drop=FILE, a list of image names to leave out; lilliput audit RUN --data DATA writes one"
@@ -145,7 +145,7 @@ def with_nonlinearity(plan: str, nonlinearity: str) -> str:
 
     Raises: RecipeError for a nonlinearity the notation does not have.
     """
-    known = ("ReLU", "LeakyReLU", "Tanh")
+    known = NONLINEARITIES
     if nonlinearity not in known:
         raise RecipeError(
             f"there is no nonlinearity '{nonlinearity}'", did_you_mean(nonlinearity, known)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lilliput.data.batches import Batch
-from lilliput.models.blocks import SeededDropout
+from lilliput.models.shared import SeededDropout
 from lilliput.training.optimizer import keep_rates_on
 from lilliput.training.runtime import Runtime
 
@@ -154,7 +154,7 @@ class _Compiled(nn.Module):
 
 
 def _is_dropout(module: nn.Module) -> bool:
-    return isinstance(module, SeededDropout)
+    return any(isinstance(one, SeededDropout) for one in module.modules())
 
 
 def _generators(model: nn.Module) -> list[torch.Generator]:

@@ -70,15 +70,19 @@ def encode(pixels: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def huge_picture(side: int = 31_623) -> bytes:
-    """A PNG of 10^9 pixels, by its header."""
+def huge_picture(side: int = 31_623, *, whole_at_bits: int = 0) -> bytes:
+    """A grey PNG of 10^9 pixels: its header alone, or all of it at so many bits a pixel, as small as zeros become."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(kind + data))
         return struct.pack(">I", len(data)) + kind + data + check
 
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(64)))
+    pack = zlib.compressobj()
+    rows = bytes(1 + -(-side * whole_at_bits // 8))
+    pixels = [pack.compress(rows) for _ in range(side if whole_at_bits else 1)]
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, whole_at_bits or 8, 0, 0, 0, 0))
+    data = chunk(b"IDAT", b"".join([*pixels, pack.flush()]))
+    return b"\x89PNG\r\n\x1a\n" + header + data + chunk(b"IEND", b"")
 
 
 class Client:

@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,7 +26,7 @@ from lilliput.errors import RunError, UsageError
 from lilliput.results.ensemble import Ensemble
 from lilliput.results.run import Run
 
-from .conftest import encode, picture, running, write_onnx
+from .conftest import encode, huge_picture, picture, running, write_onnx
 
 
 def connect(url: str) -> socket.socket:
@@ -101,30 +103,75 @@ def asked_again(url: str) -> int:
     return status
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_lets_it_finish_what_it_has_accepted(tiny_file: Path, number: signal.Signals):
-    command = [sys.executable, "-m", "lilliput", "serve", str(tiny_file), "--port", "0", "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@contextmanager
+def command(file: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """``lilliput serve`` as a process, and its address."""
+    words = [
+        sys.executable,
+        "-m",
+        "lilliput",
+        "serve",
+        str(file),
+        "--port",
+        "0",
+        "--json",
+        *options,
+    ]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        assert process.stdout and process.stderr
+        assert process.stdout
         facts = json.loads(process.stdout.readline())
         assert [one["name"] for one in facts["classifiers"]] == ["tiny"]
-        body = picture()
-        with connect(facts["url"]) as idle, connect(facts["url"]) as connection:
-            connection.sendall(head(len(body)) + body[:30])
-            httpx.get(facts["url"] + "healthz")  # by now the other is accepted
-            process.send_signal(number)
-            assert idle.recv(1) == b""  # who had not asked is left: the server is leaving
-            connection.sendall(body[30:])
-            answer = rest_of(connection)
-        assert answer.startswith(b"HTTP/1.1 200") and b'"red"' in answer
-        rest, errors = process.communicate(timeout=60)
-        assert (process.returncode, rest) == (0, "")
-        assert errors == "stopped: all accepted requests were answered\n"
+        yield process, facts["url"]
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
+@pytest.mark.parametrize(
+    ("number", "requests"), [(signal.SIGTERM, 1), (signal.SIGINT, 1), (signal.SIGTERM, 60)]
+)
+def test_a_signal_lets_it_finish_what_it_has_accepted(
+    tiny_file: Path, number: signal.Signals, requests: int
+):
+    body = picture()
+    with command(tiny_file) as (process, url), ExitStack() as stack:
+        idle = stack.enter_context(connect(url))
+        accepted = [stack.enter_context(connect(url)) for _ in range(requests)]
+        for one in accepted:
+            one.sendall(head(len(body)) + body[:30])
+        httpx.get(f"{url}healthz")  # by now the others are accepted
+        process.send_signal(number)
+        assert idle.recv(1) == b""  # who had not asked is left: the server is leaving
+        for one in accepted:
+            one.sendall(body[30:])
+        for one in accepted:
+            answer = rest_of(one)
+            assert answer.startswith(b"HTTP/1.1 200") and b'"red"' in answer
+        rest, errors = process.communicate(timeout=60)
+        assert (process.returncode, rest) == (0, "")
+        assert errors == "stopped: all accepted requests were answered\n"
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory as Linux counts it")
+@pytest.mark.parametrize("depth", [1, 8])
+def test_a_picture_that_is_huge_once_decoded_takes_no_memory(tiny_file: Path, depth: int):
+    with command(tiny_file) as (process, url):
+        httpx.post(f"{url}predict", content=picture())  # whatever is loaded once, is
+        before = most_memory(process.pid, forget=True)
+        answer = httpx.post(f"{url}predict", content=huge_picture(whole_at_bits=depth))
+        assert answer.status_code == 422
+        assert "pixels" in answer.json()["error"]["message"]
+        assert most_memory(process.pid) - before < 50 << 20
+
+
+def most_memory(pid: int, *, forget: bool = False) -> int:
+    """The most bytes that a process has had in memory, since that was last forgotten."""
+    if forget:
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+    status = Path(f"/proc/{pid}/status").read_text()
+    return 1024 * int(status.split("VmHWM:")[1].split()[0])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
