@@ -70,8 +70,9 @@ def render_notation() -> str:
     parts = [
         "# Every word of the notation",
         WRITTEN,
-        "A network is words joined by `->`; `IMG ->` may open it, and `FC(classes)` ends it; `MaxPool x3` is three of them. Spaces count nothing. "
-        "[Recipes](../recipes.md#the-notation) has it on one page. The columns say what the word makes of "
+        "A network is words joined by `->`; `IMG ->` may open it, and `FC(classes)` ends it; `MaxPool x3` is three of "
+        "them. Spaces count nothing. [Recipes](../recipes.md#the-notation) has it on one page. The columns say what "
+        "the word makes of "
         f"{channels} maps of {height}x{width} pixels (`Resize`: of an image), and what that costs: numbers to learn, "
         "and multiplications with an addition per image.",
     ]

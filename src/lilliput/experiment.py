@@ -337,7 +337,7 @@ def _batches(recipe: Recipe, dataset: DataSet, device: torch.device, world: Worl
         len(dataset.classes),
         batch_images=recipe.training.batch_images,
         seed=recipe.seed,
-        augmentations=augmentations(recipe.augment),
+        augmentations=augmentations(recipe.augment, recipe.training.epochs),
         device=device,
     )
     return batches.shared(world)

@@ -99,7 +99,7 @@ def _lilliput_loader(order: Order) -> Iterator[int]:
         len(dataset.classes),
         batch_images=order.recipe.training.batch_images,
         seed=order.recipe.seed,
-        augmentations=augmentations(order.recipe.augment),
+        augmentations=augmentations(order.recipe.augment, 1),
         device=torch.device(order.device),
     )
     for epoch in count(1):

@@ -21,6 +21,7 @@ COMMANDS = {
     "prepare": "lilliput.cli.data:prepare",
     "doctor": "lilliput.cli.doctor:doctor",
     "lr-find": "lilliput.cli.lr_find:lr_find",
+    "show-batch": "lilliput.cli.show_batch:show_batch",
     "train": "lilliput.cli.training:train",
     "search": "lilliput.cli.search:search",
     "ablate": "lilliput.cli.ablate:ablate",

@@ -42,7 +42,7 @@ class Draws:
     """The random numbers of one step: one per image of the *global* batch, of which this process keeps its ``part``.
 
     So every process draws the same, and what happens to an image does not depend on how many processes there are.
-    ``turns`` bool[images] says whose turn it is in this epoch; see :meth:`alternating`.
+    ``turns`` bool[images] says whose turn it is in this ``epoch`` (from 1); see :meth:`alternating`.
     """
 
     def __init__(
@@ -52,12 +52,19 @@ class Draws:
         part: slice,
         device: torch.device,
         turns: NDArray[np.bool_] | None = None,
+        epoch: int = 1,
     ) -> None:
         self._generator = torch.Generator().manual_seed(seed)
         self._images = images
         self._part = part
         self._device = device
         self._turns = turns
+        self.epoch = epoch
+
+    @property
+    def are_whole(self) -> bool:
+        """Whether this process has all images of the batch."""
+        return self._part.indices(self._images)[:2] == (0, self._images)
 
     def uniform(self, low: float, high: float) -> Tensor:
         """float32[b] from low to high."""
@@ -68,6 +75,16 @@ class Draws:
         """int64[b] from low to high, both included."""
         drawn = torch.randint(low, high + 1, (self._images,), generator=self._generator)
         return send(drawn[self._part], self._device)
+
+    def beta(self, alpha: float) -> Tensor:
+        """float32[b] of Beta(alpha, alpha), 0 to 1."""
+        seed = int(torch.randint(2**62, (), generator=self._generator))
+        drawn = np.random.default_rng(seed).beta(alpha, alpha, self._images).astype(np.float32)
+        return send(torch.from_numpy(drawn)[self._part], self._device)
+
+    def integers_here(self, low: int, high: int) -> Tensor:
+        """The same as :meth:`integers`, kept on the CPU, for what is decided there."""
+        return torch.randint(low, high + 1, (self._images,), generator=self._generator)[self._part]
 
     def chance(self, probability: float) -> Tensor:
         """bool[b], true with this probability."""
@@ -131,7 +148,8 @@ class Batches:
             weight = self.share.weight(len(places))
             batch = self._with_targets(images, places[part])._replace(weight=weight)
             turns = self._begins[places] ^ (epoch % 2 == 0)
-            draws = Draws(step_seed(self.seed, epoch, step), len(places), part, self.device, turns)
+            seed = step_seed(self.seed, epoch, step)
+            draws = Draws(seed, len(places), part, self.device, turns, epoch)
             for augmentation in self.augmentations:
                 batch = augmentation(batch, draws)
             yield batch

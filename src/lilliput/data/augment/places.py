@@ -1,0 +1,123 @@
+"""Where things are in an image: mirrored, cut out, moved.
+
+Whole images and rows are moved, not pixels, wherever it can be done: three bytes at a time are slow on every device.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
+
+from lilliput.data.augment.values import as_floats
+from lilliput.data.batches import Batch, Draws
+from lilliput.data.residence import send
+from lilliput.errors import RecipeError
+
+_MOST_MARGIN = 1.5
+_LEAST_WINDOW = 0.25
+
+
+def flip(batch: Batch, draws: Draws, *, alternate: bool = False) -> Batch:
+    """Mirror left and right, each image with probability 1/2. Paper: §4.3.
+
+    With ``alternate`` an image is mirrored in every other epoch, which half of them begin with: so two epochs show
+    both of its sides (K. Jordan 2024, arXiv:2404.00498, section 3.6).
+    """
+    mirrored = draws.alternating() if alternate else draws.chance(0.5)
+    images = batch.images.permute(0, 2, 3, 1)
+    count = len(images)
+    both = torch.cat([images, images.flip(2)]).flatten(1)
+    places = torch.arange(count, device=images.device) + count * mirrored
+    chosen = both.index_select(0, places).view(images.shape)
+    return batch._replace(images=chosen.permute(0, 3, 1, 2), boxes=None)
+
+
+def box_crop(batch: Batch, draws: Draws, *, probability: float) -> Batch:
+    """Cut an image with a bounding box down to the box's surroundings, enlarged to the old size. Paper: §7.
+
+    The window has the image's shape. It is 1 to 1.5 times as wide and high as the smallest that holds the box, at least
+    a quarter of the image and at most all of it, and lies at a random place where it holds the box. Gives floats in
+    0..1; images without a box, and those the draw passes over, keep their pixels.
+    """
+    chance, growth = draws.chance(probability), draws.uniform(1, _MOST_MARGIN)
+    places = torch.stack([draws.uniform(0, 1), draws.uniform(0, 1)], 1)
+    if batch.boxes is None:
+        return batch
+    images = as_floats(batch.images)
+    size = send(torch.tensor([images.shape[3], images.shape[2]]), images.device)
+    # All in shares of the image's width and height.
+    low, high = batch.boxes[:, :2] / size, (batch.boxes[:, 2:] + 1) / size
+    side = ((high - low).amax(1) * growth).clamp(_LEAST_WINDOW, 1)[:, None].expand(-1, 2)
+    first, last = (high - side).clamp(min=0), torch.minimum(low, 1 - side)
+    corner = first + places * (last - first)
+    chosen = chance & (batch.boxes[:, 0] >= 0)
+    cut = torch.where(chosen[:, None, None, None], _window(images, corner, side), images)
+    return batch._replace(images=cut, boxes=None)
+
+
+def resized_crop(batch: Batch, draws: Draws, *, least_area: float) -> Batch:
+    """Cut out ``least_area`` to all of the image, 3/4 to 4/3 as wide as high, enlarged to the old size. Gives floats.
+
+    Szegedy et al. 2014, arXiv:1409.4842, section 6. Bilinear, as torchvision's; a window that would be wider or higher
+    than the image is cut to it, where torchvision draws again.
+    """
+    area, bias = draws.uniform(least_area, 1), draws.uniform(-1, 1)
+    ratio = (bias * math.log(4 / 3)).exp()
+    side = torch.stack([(area * ratio).sqrt(), (area / ratio).sqrt()], 1).clamp(max=1)
+    corner = torch.stack([draws.uniform(0, 1), draws.uniform(0, 1)], 1) * (1 - side)
+    cut = _window(as_floats(batch.images), corner, side)
+    return batch._replace(images=cut, boxes=None)
+
+
+def _window(images: Tensor, corner: Tensor, side: Tensor) -> Tensor:
+    """The windows at ``corner``, of width and height ``side``: float[b,2] both, shares of the image's."""
+    if not len(images):  # affine_grid refuses them
+        return images
+    centre = 2 * corner + side - 1  # grid_sample counts from -1 to 1
+    zoom = torch.diag_embed(side)
+    grid = affine_grid(torch.cat([zoom, centre[:, :, None]], 2), list(images.shape), False)
+    sampled = grid_sample(images, grid, "bilinear", "border", align_corners=False)
+    return sampled.contiguous(memory_format=torch.channels_last)
+
+
+def crop(batch: Batch, draws: Draws, *, pixels: int) -> Batch:
+    """Reflect ``pixels`` outward at every edge, then cut the old size out at a random place. Paper: §7.
+
+    Raises: RecipeError when the images have too few pixels to reflect.
+    """
+    images = batch.images
+    count, channels, height, width = images.shape
+    if pixels >= min(height, width):
+        raise RecipeError(
+            f"augment.crop_pixels = {pixels}: images of {height}x{width} have too few to mirror",
+            f"at most {min(height, width) - 1}",
+        )
+    padded = _reflect(images.permute(0, 2, 3, 1), pixels)
+    # Every window of the padded batch, as a view: [place of its first pixel, h, w * 3].
+    tall, wide = padded.shape[1:3]
+    corners = max(0, (count * tall - height) * wide + wide - width + 1)
+    windows = padded.as_strided((corners, height, width * channels), (channels, wide * channels, 1))
+    down, right = draws.integers(0, 2 * pixels), draws.integers(0, 2 * pixels)
+    top = torch.arange(count, device=images.device) * tall + down
+    cut = windows.index_select(0, top * wide + right).view(count, height, width, channels)
+    return batch._replace(images=cut.permute(0, 3, 1, 2), boxes=None)
+
+
+def _reflect(images: Tensor, pixels: int) -> Tensor:
+    """uint8 or float [b,h,w,c], reflected at all four edges; ``torch.nn.functional.pad`` cannot do it to bytes."""
+    height, width = images.shape[1:3]
+    columns = _mirror_index(width, pixels, images.device)
+    left, right = (
+        images.index_select(2, columns[:pixels]),
+        images.index_select(2, columns[-pixels:]),
+    )
+    rows = _mirror_index(height, pixels, images.device)
+    return torch.cat([left, images, right], 2).index_select(1, rows)
+
+
+def _mirror_index(length: int, pixels: int, device: torch.device) -> Tensor:
+    places = torch.arange(-pixels, length + pixels, device=device).abs()
+    return torch.where(places >= length, 2 * (length - 1) - places, places)
