@@ -95,6 +95,15 @@ def test_connections_have_a_limit(tiny):
         assert asked_again(f"{url}/healthz") == 200
 
 
+def test_hundreds_who_are_slow_keep_nobody_else_out(tiny):
+    with running(tiny) as url, ExitStack() as stack:
+        for number in range(300):
+            slow = stack.enter_context(connect(url))
+            slow.sendall(head(1000)[: 20 + number % 30] if number % 2 else head(1000) + b"half")
+        for _ in range(5):
+            assert httpx.post(f"{url}/predict", content=picture()).status_code == 200
+
+
 def asked_again(url: str) -> int:
     for _ in range(200):
         if (status := httpx.get(url).status_code) == 200:

@@ -24,5 +24,5 @@ class Limits:
     head_bytes: int = 16 << 10
     held_bytes: int = 256 << 20
     files: int = 32
-    connections: int = 128
+    connections: int = 1024
     drain_seconds: int = 60

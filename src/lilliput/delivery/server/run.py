@@ -8,7 +8,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,6 +45,7 @@ def serve(  # noqa: PLR0913
     ``hosts`` are further names to be called by; port 0 takes a free one. ``ready`` is called when requests are taken.
     Raises: UsageError when the place to listen at cannot be had; what opening the classifiers raises.
     """
+    _allow_open_files(2 * limits.connections + 64)
     # What is wrong with a form is told to who sent it.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     with _bound(host, port) as listener, tempfile.TemporaryDirectory(prefix="lilliput-") as folder:
@@ -106,6 +107,19 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _allow_open_files(wanted: int) -> None:
+    """Let this process have so many open files, if the system lets it: every connection is one."""
+    try:
+        import resource  # not on Windows, which counts sockets by themselves
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _bound(host: str, port: int) -> socket.socket:
