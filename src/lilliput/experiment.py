@@ -38,6 +38,7 @@ from lilliput.results.ensemble import Ensemble
 from lilliput.results.history import Epoch
 from lilliput.results.predictions import Predictions
 from lilliput.results.run import Run, refuse_occupied
+from lilliput.training.average import Average
 from lilliput.training.checkpoint import load_checkpoint
 from lilliput.training.environment import Dropped, describe_environment
 from lilliput.training.loop import Step, TrainingState
@@ -182,7 +183,7 @@ def _finish(
 ) -> None:
     """Weights and predictions of the last epoch. The weights come last: they are what says that a run is finished."""
     RunRecord(run, dataset.training.names).epochs(state)
-    run.save_predictions(dataset.validation_name, validation.latest(state.model))
+    run.save_predictions(dataset.validation_name, validation.latest(state.judged))
     plan = recipe.model.network(len(dataset.classes))
     metadata = {
         "classes": json.dumps([list(one) for one in dataset.classes]),
@@ -191,7 +192,7 @@ def _finish(
         "plan": str(plan),
         "views": json.dumps(recipe.evaluation.views),
     }
-    write_tensors(run.weights_path, state.model.state_dict(), metadata)
+    write_tensors(run.weights_path, state.judged.state_dict(), metadata)
 
 
 def evaluate_run(
@@ -315,7 +316,9 @@ def _new_state(model: nn.Module, recipe: Recipe, runtime: Runtime) -> TrainingSt
     """Where a training begins; the model is moved to where it runs."""
     runtime.place(model)
     sums = torch.zeros(2, dtype=runtime.sum_dtype, device=runtime.device)
-    return TrainingState(model, make_optimizer(model, recipe.optimizer), sums)
+    decay = recipe.training.average_decay
+    average = Average(model, decay) if decay else None
+    return TrainingState(model, make_optimizer(model, recipe.optimizer), sums, average=average)
 
 
 def _new_model(recipe: Recipe, dataset: DataSet, *, goes_on: bool = False) -> nn.Sequential:

@@ -240,3 +240,18 @@ def test_a_history_without_checkpoints_is_not_begun_anew(
     with pytest.raises(RunError, match="no checkpoint to go on from"):
         run_experiment(recipe(), tiny_pack, run.path, resume=True)
     assert run.history_path.read_bytes() == before
+
+
+@pytest.mark.parametrize("count", [3, 7, 12])
+def test_an_average_goes_on_too(
+    count: int, tiny_pack: Pack, recipe: Callable, same: Callable, tmp_path: Path
+) -> None:
+    training = recipe().training.model_dump() | {"average_decay": 0.8}
+    averaged = recipe(training=training)
+    without = run_experiment(averaged, tiny_pack, tmp_path / "without", device="cpu")
+    folder = tmp_path / "run"
+    stop_after(run_steps(averaged, tiny_pack, folder, device="cpu"), count)
+    resumed = run_experiment(averaged, tiny_pack, folder, resume=True)
+    assert same(resumed) == same(without)
+    plain = run_experiment(recipe(), tiny_pack, tmp_path / "plain", device="cpu")
+    assert same(plain)["weights"] != same(without)["weights"]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lilliput.recipe.section import NotNegative, Section
+from lilliput.recipe.section import NotNegative, Section, Share
 
 
 class TrainingRecipe(Section):
@@ -30,6 +30,9 @@ class TrainingRecipe(Section):
     """plain: one operation after the other; captured: a CUDA graph, replayed; compiled: by PyTorch's compiler, which
     takes half a minute, and captured. Other devices than CUDA capture nothing. auto takes captured on CUDA, compiled
     where that is worth its time there, and plain elsewhere."""
+    average_decay: Share = 0.0
+    """Judge and keep an exponential average of the weights and batch statistics, of which a step leaves this much, less
+    at the beginning; 0 keeps those of the last step."""
     checkpoint_seconds: NotNegative = 120.0
     """Within an epoch, save a checkpoint this often; one is always saved at its end. Whichever the clock chooses, a
     resumed run ends with the same weights."""

@@ -30,6 +30,9 @@ _NAME = re.compile(r"(\d+)-(\d+)-([0-9a-f]{16})\.safetensors")
 def save_checkpoint(folder: Path, state: TrainingState) -> Path:
     """Save a state; older checkpoints but the newest two go. Raises: StorageError, and then nothing has changed."""
     tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
+    if state.average:
+        averaged = state.average.model.state_dict()
+        tensors |= {f"average.{name}": value for name, value in averaged.items()}
     for number, values in state.optimizer.state_dict()["state"].items():
         for name, value in values.items():
             if isinstance(value, torch.Tensor):
@@ -102,11 +105,10 @@ def _clear_away(folder: Path, damaged: list[Path]) -> None:
 def _restore(path: Path, state: TrainingState) -> None:
     tensors, metadata = read_tensors(path)
     facts = json.loads(metadata["state"])
-    model = {
-        name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")
-    }
     try:
-        state.model.load_state_dict(model)
+        state.model.load_state_dict(_below("model.", tensors))
+        if state.average:
+            state.average.model.load_state_dict(_below("average.", tensors))
     except RuntimeError as error:
         raise RunError(f"{path} belongs to another network: {error}") from error
     optimizer = state.optimizer.state_dict()
@@ -127,6 +129,11 @@ def _restore(path: Path, state: TrainingState) -> None:
         state.learning = None
     state.epoch, state.step, state.seconds = facts["epoch"], facts["step"], facts["seconds"]
     state.history[:] = [Epoch(**epoch) for epoch in facts["history"]]
+
+
+def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Those whose names begin so, named by the rest."""
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
 
 def _newest_first(folder: Path) -> list[Path]:

@@ -23,6 +23,7 @@ from lilliput.errors import TrainingError
 from lilliput.models.build import resize_images, seed_dropout
 from lilliput.recipe import Recipe
 from lilliput.results.history import Epoch
+from lilliput.training.average import Average
 from lilliput.training.optimizer import set_rate
 from lilliput.training.processes import World
 from lilliput.training.runtime import Runtime
@@ -56,6 +57,7 @@ class TrainingState:
     ``right`` bool[n] says which images were right at their step of this epoch, in the order the epoch visits them.
     ``learning`` is the same of the epochs before, each epoch the bits uint8[ceil(n/8)] of the images in the order of
     the selection; None in a training that began before this was recorded.
+    ``average`` follows the model, where the recipe asks for one; then it is what is judged and kept.
     """
 
     model: nn.Module
@@ -67,6 +69,12 @@ class TrainingState:
     history: list[Epoch] = field(default_factory=list)
     right: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))
     learning: list[NDArray[np.uint8]] | None = field(default_factory=list)
+    average: Average | None = None
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is validated, and kept at the end."""
+        return self.average.model if self.average else self.model
 
 
 def train_step(
@@ -104,6 +112,7 @@ def fit(
     while state.epoch <= recipe.training.epochs:
         if pixels := recipe.training.pixels_in(state.epoch):
             resize_images(state.model, pixels)
+            resize_images(state.judged, pixels)
             take_step.resized(pixels)
         state.model.train()
         started = time.perf_counter() - state.seconds
@@ -116,6 +125,8 @@ def fit(
             first = state.step * batches.batch_images + world.part(images).start
             _count(state, loss, right, first)
             state.step += 1
+            if state.average:
+                state.average.follow((state.epoch - 1) * steps + state.step)
             if state.step % LOSS_CHECK_STEPS == 0 or state.step == steps:
                 world.collect(state)
                 check_finite(state, recipe)
@@ -125,7 +136,7 @@ def fit(
             started += time.perf_counter() - paused  # what the caller does is not training
         # Asked for anew: a training resumed behind an epoch's last step has taken no step here.
         rate = _rate(recipe, state.epoch, steps - 1, steps)
-        judged = validate(state.model, state.epoch == recipe.training.epochs)
+        judged = validate(state.judged, state.epoch == recipe.training.epochs)
         yield _finish_epoch(state, batches, judged, rate, world)
 
 

@@ -94,7 +94,7 @@ def fit_recorded(
     try:
         with validation.runtime.world.together():
             yield from _fit_saved(record, state, batches, validation, recipe)
-            validation.latest(state.model)  # of which each process knows a part
+            validation.latest(state.judged)  # of which each process knows a part
     except LilliputError as error:
         with suppress(StorageError):  # a full disk is what the error may be about
             record.log(f"stopped: {error}")
