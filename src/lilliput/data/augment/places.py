@@ -28,11 +28,16 @@ def flip(batch: Batch, draws: Draws, *, alternate: bool = False) -> Batch:
     """
     mirrored = draws.alternating() if alternate else draws.chance(0.5)
     images = batch.images.permute(0, 2, 3, 1)
-    count = len(images)
-    both = torch.cat([images, images.flip(2)]).flatten(1)
-    places = torch.arange(count, device=images.device) + count * mirrored
-    chosen = both.index_select(0, places).view(images.shape)
+    flipped, plain = _in_words(images.flip(2)), _in_words(images)
+    chosen = torch.where(mirrored[:, None], flipped, plain).view(images.dtype).view(images.shape)
     return batch._replace(images=chosen.permute(0, 3, 1, 2), boxes=None)
+
+
+def _in_words(images: Tensor) -> Tensor:
+    """Whole images as rows of eight bytes at a time, or of single values where that does not come out even."""
+    rows = images.flatten(1)
+    is_even = rows.shape[1] * rows.element_size() % 8 == 0
+    return rows.view(torch.int64) if is_even else rows
 
 
 def box_crop(batch: Batch, draws: Draws, *, probability: float) -> Batch:
@@ -95,29 +100,26 @@ def crop(batch: Batch, draws: Draws, *, pixels: int) -> Batch:
             f"augment.crop_pixels = {pixels}: images of {height}x{width} have too few to mirror",
             f"at most {min(height, width) - 1}",
         )
-    padded = _reflect(images.permute(0, 2, 3, 1), pixels)
-    # Every window of the padded batch, as a view: [place of its first pixel, h, w * 3].
-    tall, wide = padded.shape[1:3]
-    corners = max(0, (count * tall - height) * wide + wide - width + 1)
-    windows = padded.as_strided((corners, height, width * channels), (channels, wide * channels, 1))
-    down, right = draws.integers(0, 2 * pixels), draws.integers(0, 2 * pixels)
-    top = torch.arange(count, device=images.device) * tall + down
-    cut = windows.index_select(0, top * wide + right).view(count, height, width, channels)
+    rows = images.permute(0, 2, 3, 1)
+    left, right = _mirror_index(width, pixels, images.device).split([pixels + width, pixels])
+    sides = rows.index_select(2, left[:pixels]), rows.index_select(2, right)
+    widened = torch.cat([sides[0], rows, sides[1]], 2)
+    # Every piece of a row that is as long as a row of the result, as a view: [place of its first pixel, w * 3].
+    wide = width + 2 * pixels
+    places = max(0, count * height * wide - width + 1)
+    pieces = widened.as_strided((places, width * channels), (channels, 1))
+    down, across = draws.integers(0, 2 * pixels), draws.integers(0, 2 * pixels)
+    # The rows above and below are mirrored by taking those that are there once more.
+    chosen = _mirror_index(height, pixels, images.device)[down[:, None] + _count(height, images)]
+    first = (_count(count, images)[:, None] * height + chosen) * wide + across[:, None]
+    cut = pieces.index_select(0, first.flatten()).view(count, height, width, channels)
     return batch._replace(images=cut.permute(0, 3, 1, 2), boxes=None)
-
-
-def _reflect(images: Tensor, pixels: int) -> Tensor:
-    """uint8 or float [b,h,w,c], reflected at all four edges; ``torch.nn.functional.pad`` cannot do it to bytes."""
-    height, width = images.shape[1:3]
-    columns = _mirror_index(width, pixels, images.device)
-    left, right = (
-        images.index_select(2, columns[:pixels]),
-        images.index_select(2, columns[-pixels:]),
-    )
-    rows = _mirror_index(height, pixels, images.device)
-    return torch.cat([left, images, right], 2).index_select(1, rows)
 
 
 def _mirror_index(length: int, pixels: int, device: torch.device) -> Tensor:
     places = torch.arange(-pixels, length + pixels, device=device).abs()
     return torch.where(places >= length, 2 * (length - 1) - places, places)
+
+
+def _count(number: int, images: Tensor) -> Tensor:
+    return torch.arange(number, device=images.device)
