@@ -76,6 +76,7 @@ _GROUPS = (
     ("resized_crop",),
     ("crop_pixels",),
     ("flip",),
+    ("rotate_degrees", "translate", "scale", "shear_degrees"),
     ("policy", "rand_operations", "rand_magnitude"),
     ("brightness", "contrast", "saturation", "hue"),
     ("erase",),

@@ -20,6 +20,14 @@ class AugmentRecipe(Section):
     """Mirror this many pixels outward at every edge, then cut the old size out at a random place."""
     flip: Literal[False, True, "alternate"] = False
     """Mirror left and right, every second image (paper: §4.3); alternate: every image, in every second epoch."""
+    rotate_degrees: float = Field(0.0, ge=0, le=180)
+    """Turn about the middle by up to this, either way; black comes in from outside, here and in the next three."""
+    translate: Share = 0.0
+    """Move by up to this share of the width, and of the height."""
+    scale: Share = 0.0
+    """Enlarge or shrink by a factor of 1 - s to 1 + s."""
+    shear_degrees: float = Field(0.0, ge=0, le=60)
+    """Shear aside, and downward, each by up to this."""
     policy: Literal["none", "trivial", "rand"] = "none"
     """One random change of shape, colour or sharpness per image, of any strength (trivial: TrivialAugment Wide, Müller
     and Hutter 2021, arXiv:2103.10158), or several of one strength (rand: RandAugment, Cubuk et al. 2019,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from lilliput.data.augment.affine import affine
 from lilliput.data.augment.colour import jitter
 from lilliput.data.augment.erasing import erase
 from lilliput.data.augment.mixing import mix, smooth_labels
@@ -45,6 +46,12 @@ def _resized_crop(recipe: AugmentRecipe) -> Augmentation | None:
     return partial(resized_crop, least_area=least) if least < 1 else None
 
 
+def _affine(recipe: AugmentRecipe) -> Augmentation | None:
+    keys = {"rotate_degrees", "translate", "scale", "shear_degrees"}
+    amounts = recipe.model_dump(include=keys)
+    return partial(affine, **amounts) if any(amounts.values()) else None
+
+
 def _policy(recipe: AugmentRecipe) -> Augmentation | None:
     if recipe.policy == "trivial":
         return trivial_augment
@@ -61,6 +68,7 @@ AUGMENTATIONS: dict[str, Callable[[AugmentRecipe], Augmentation | None]] = {
     "resized_crop": _resized_crop,
     "crop": _crop,
     "flip": _flip,
+    "affine": _affine,
     "policy": _policy,
     "jitter": _jitter,
     "erase": _erase,

@@ -79,13 +79,21 @@ def resized_crop(batch: Batch, draws: Draws, *, least_area: float) -> Batch:
 
 def _window(images: Tensor, corner: Tensor, side: Tensor) -> Tensor:
     """The windows at ``corner``, of width and height ``side``: float[b,2] both, shares of the image's."""
+    centre = 2 * corner + side - 1  # sampled counts from -1 to 1
+    zoom = torch.diag_embed(side)
+    return sampled(images, torch.cat([zoom, centre[:, :, None]], 2), outside="border")
+
+
+def sampled(images: Tensor, matrices: Tensor, *, outside: str) -> Tensor:
+    """float[b,3,h,w]: each pixel taken from where ``matrices`` float[b,2,3] say, blended from the nearest four.
+
+    Places count from -1 to 1, from edge to edge; ``outside`` are "zeros", black, or the nearest of the "border".
+    """
     if not len(images):  # affine_grid refuses them
         return images
-    centre = 2 * corner + side - 1  # grid_sample counts from -1 to 1
-    zoom = torch.diag_embed(side)
-    grid = affine_grid(torch.cat([zoom, centre[:, :, None]], 2), list(images.shape), False)
-    sampled = grid_sample(images, grid, "bilinear", "border", align_corners=False)
-    return sampled.contiguous(memory_format=torch.channels_last)
+    grid = affine_grid(matrices, list(images.shape), align_corners=False)
+    found = grid_sample(images, grid, "bilinear", outside, align_corners=False)
+    return found.contiguous(memory_format=torch.channels_last)
 
 
 def crop(batch: Batch, draws: Draws, *, pixels: int) -> Batch:
