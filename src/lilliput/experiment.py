@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 import lilliput
-from lilliput.data.augment import augmentations
+from lilliput.data.augment import augmentations, mixes
 from lilliput.data.batches import Batches
 from lilliput.data.pack import Pack
 from lilliput.data.selection import (
@@ -343,4 +343,4 @@ def _batches(recipe: Recipe, dataset: DataSet, device: torch.device, world: Worl
         augmentations=augmentations(recipe.augment, recipe.training.epochs),
         device=device,
     )
-    return batches.shared(world)
+    return batches.shared(world, mixes=mixes(recipe.augment))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from lilliput.data.augment import augmentations, erase, mix, resized_crop
-from lilliput.data.batches import Batch, Draws
-from lilliput.errors import UsageError
+from lilliput.data.augment import augmentations, erase, mix, mixes, resized_crop
+from lilliput.data.batches import Batch, Batches, Draws
+from lilliput.data.pack import Split
+from lilliput.data.selection import Selection
+from lilliput.data.share import Share
 from lilliput.recipe import AugmentRecipe
 
 CPU = torch.device("cpu")
@@ -98,8 +101,50 @@ def test_few_images_and_extreme_alphas(count: int, alpha: float) -> None:
     assert many.targets.isfinite().all() and many.images.max() <= 1
 
 
-def test_images_that_another_process_has_are_not_mixed_with() -> None:
-    with pytest.raises(UsageError, match="other processes"):
+def noise(count: int) -> Selection:
+    random = np.random.default_rng(1)
+    pixels = random.integers(0, 256, (count, 12, 16, 3), dtype=np.uint8)
+    boxes = np.tile(np.array([2, 3, 9, 8], np.int16), (count, 1))
+    labels = random.integers(0, 5, count)
+    split = Split(pixels, labels, boxes, tuple(map(str, range(count))))
+    return Selection(split, np.arange(count), labels)
+
+
+@pytest.mark.parametrize("processes", [2, 3, 4])
+@pytest.mark.parametrize("off_epochs", [0, 2])
+def test_images_are_mixed_with_the_same_ones_in_any_number_of_processes(
+    processes: int, off_epochs: int
+) -> None:
+    """The last batch has two images: some processes have one, which they mix with another's, and some none."""
+    recipe = AugmentRecipe(
+        box_crop=0.5,
+        crop_pixels=2,
+        flip="alternate",
+        rotate_degrees=20.0,
+        policy="trivial",
+        erase=0.5,
+        mixup=0.4,
+        cutmix=1.0,
+        mixing=0.8,
+        mixing_off_epochs=off_epochs,
+    )
+    made = augmentations(recipe, epochs=2)
+    whole = Batches(noise(38), 5, batch_images=12, seed=1, augmentations=made)
+    shares = [Share(rank, processes) for rank in range(processes)]
+    parts = [list(whole.shared(share, mixes=mixes(recipe)).epoch(2)) for share in shares]
+    for step, batch in enumerate(whole.epoch(2)):
+        own = [part[step] for part in parts]
+        assert [len(one.images) for one in own] == [
+            len(range(len(batch.images))[share.part(len(batch.images))]) for share in shares
+        ]
+        images, targets = (torch.cat([one[place] for one in own]) for place in (0, 1))
+        torch.testing.assert_close(images, batch.images, rtol=0, atol=1e-6)
+        torch.testing.assert_close(targets, batch.targets, rtol=0, atol=1e-6)
+        assert (batch.targets.amax(1) < 1).any() == (off_epochs == 0 and step < 3) or step == 3
+
+
+def test_a_part_of_a_batch_is_not_mixed_as_if_it_were_all() -> None:
+    with pytest.raises(AssertionError, match="mixes=True"):
         mixed(numbered(4), draws(8, part=slice(0, 4)), mixup=1.0)
 
 

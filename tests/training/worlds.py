@@ -37,7 +37,13 @@ def recipe(name: str, **training) -> Recipe:
             "name": name,
             "data": {"limit": 45},
             "model": {"plan": PLAN},
-            "augment": {"flip": True, "crop_pixels": 2, "brightness": 0.2},
+            "augment": {
+                "flip": True,
+                "crop_pixels": 2,
+                "brightness": 0.2,
+                "mixup": 0.4,
+                "cutmix": 1.0,
+            },
             "optimizer": {"learning_rate": 0.02, "l2": 1e-3},
             "training": {
                 "epochs": 2,

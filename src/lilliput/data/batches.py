@@ -19,7 +19,7 @@ from torch import Tensor
 
 from lilliput.data.residence import Residence, reside, send
 from lilliput.data.selection import Selection
-from lilliput.data.share import Share
+from lilliput.data.share import Share, with_one_before
 
 
 class Batch(NamedTuple):
@@ -42,14 +42,15 @@ class Draws:
     """The random numbers of one step: one per image of the *global* batch, of which this process keeps its ``part``.
 
     So every process draws the same, and what happens to an image does not depend on how many processes there are.
-    ``turns`` bool[images] says whose turn it is in this ``epoch`` (from 1); see :meth:`alternating`.
+    ``turns`` bool[images] says whose turn it is in this ``epoch`` (from 1); see :meth:`alternating`. A part
+    given as places is led by the image before this process's own, which is there to be mixed with and then left out.
     """
 
     def __init__(
         self,
         seed: int,
         images: int,
-        part: slice,
+        part: slice | NDArray[np.int64],
         device: torch.device,
         turns: NDArray[np.bool_] | None = None,
         epoch: int = 1,
@@ -62,9 +63,15 @@ class Draws:
         self.epoch = epoch
 
     @property
+    def has_one_before(self) -> bool:
+        """Whether the first image is the one before this process's own."""
+        return not isinstance(self._part, slice)
+
+    @property
     def are_whole(self) -> bool:
-        """Whether this process has all images of the batch."""
-        return self._part.indices(self._images)[:2] == (0, self._images)
+        """Whether this process has all images of the batch as its own."""
+        part = self._part
+        return isinstance(part, slice) and part.indices(self._images)[:2] == (0, self._images)
 
     def uniform(self, low: float, high: float) -> Tensor:
         """float32[b] from low to high."""
@@ -119,15 +126,18 @@ class Batches:
         self.augmentations = tuple(augmentations)
         self.device = device or torch.device("cpu")
         self.share = Share()
+        self._reads_one_before = False
 
-    def shared(self, share: Share) -> Batches:
+    def shared(self, share: Share, *, mixes: bool = False) -> Batches:
         """The same batches, of each of which this process hands out its share.
 
+        ``mixes``: the last augmentation mixes an image with the one before it; the one before the share is read too.
         Raises: UsageError when they cannot be shared equally.
         """
         share.refuse_uneven(self.batch_images)
         batches = copy(self)
         batches.share = share
+        batches._reads_one_before = mixes and share.size > 1
         return batches
 
     def __len__(self) -> int:
@@ -142,7 +152,7 @@ class Batches:
         order = epoch_order(self.seed, epoch, len(self.selection))
         steps = range(first_step, len(self))
         chosen = [order[s * self.batch_images : (s + 1) * self.batch_images] for s in steps]
-        parts = [self.share.part(len(places)) for places in chosen]
+        parts = [self._part(len(places)) for places in chosen]
         pixels = self._residence.batches(map(getitem, chosen, parts))
         for step, places, part, images in zip(steps, chosen, parts, pixels, strict=True):
             weight = self.share.weight(len(places))
@@ -153,6 +163,10 @@ class Batches:
             for augmentation in self.augmentations:
                 batch = augmentation(batch, draws)
             yield batch
+
+    def _part(self, images: int) -> slice | NDArray[np.int64]:
+        part = self.share.part(images)
+        return with_one_before(part, images) if self._reads_one_before else part
 
     def _with_targets(self, images: Tensor, places: NDArray[np.int64]) -> Batch:
         labels = send(torch.from_numpy(self.selection.labels[places]), self.device)

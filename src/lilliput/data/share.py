@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lilliput.errors import UsageError
 
 
@@ -37,3 +40,9 @@ class Share:
                 f"training.batch_images = {batch_images} cannot be shared equally by {self.size} processes",
                 f"the nearest that can: {fitting}",
             )
+
+
+def with_one_before(part: slice, images: int) -> NDArray[np.int64]:
+    """The places of a part of so many images, led by the place before it; before the first comes the last."""
+    first, last, _ = part.indices(images)
+    return np.arange(first - 1, last) % max(images, 1)

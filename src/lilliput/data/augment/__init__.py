@@ -80,8 +80,13 @@ AUGMENTATIONS: dict[str, Callable[[AugmentRecipe], Augmentation | None]] = {
 def augmentations(recipe: AugmentRecipe, epochs: int = 0) -> tuple[Augmentation, ...]:
     """What a recipe switches on, in order; mixing comes last, and not in the last of the ``epochs``."""
     made = [make(recipe) for make in AUGMENTATIONS.values()]
-    if recipe.mixup or recipe.cutmix:
+    if mixes(recipe):
         asked = recipe.model_dump(include={"mixup", "cutmix"})
         until = epochs - recipe.mixing_off_epochs
         made.append(partial(mix, **asked, probability=recipe.mixing, until_epoch=until))
     return tuple(augmentation for augmentation in made if augmentation)
+
+
+def mixes(recipe: AugmentRecipe) -> bool:
+    """Whether images are mixed with others of their batch, as :meth:`Batches.shared` wants to know."""
+    return bool(recipe.mixup or recipe.cutmix)

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from lilliput.data.augment.values import as_floats
 from lilliput.data.batches import Batch, Draws
-from lilliput.errors import UsageError
 
 
 def smooth_labels(batch: Batch, draws: Draws, *, share: float) -> Batch:
@@ -27,19 +26,13 @@ def mix(
     are on each has half of the images. ``probability`` is how many are mixed at all. With mixup pixels are the weighted
     mean of both (Zhang et al. 2017, arXiv:1710.09412): floats. With cutmix a rectangle is the other image's (Yun et al.
     2019, arXiv:1905.04899), and the targets' shares are those of the area that is really there.
-    Raises: UsageError where other processes have a part of the batch.
+    Where other processes have the rest, the first image is the one before this process's, and is left out afterwards.
     """
+    assert draws.are_whole or draws.has_one_before, "shared(..., mixes=True) reads it"
     images = as_floats(batch.images)
-    if draws.epoch > until_epoch:
+    if draws.epoch > until_epoch or not len(images):
         # Floats all the same: a step that was captured takes one kind of images.
-        return batch._replace(images=images)
-    if not draws.are_whole:
-        raise UsageError(
-            "images are mixed with others of their batch, and other processes have some of them",
-            "train with one process, or with augment.mixup=0 augment.cutmix=0",
-        )
-    if not len(batch.images):
-        return batch
+        return _own(batch._replace(images=images), draws)
     mixed, pasted = (
         draws.chance(probability),
         draws.chance(cutmix > 0 if not mixup else 0.5 * (cutmix > 0)),
@@ -53,6 +46,13 @@ def mix(
     weight = torch.where(pasted[:, None, None, None], (~inside).float(), own[:, None, None, None])
     images = torch.lerp(images.roll(1, 0), images, weight)
     targets = torch.lerp(batch.targets.roll(1, 0), batch.targets, share[:, None])
+    return _own(batch._replace(images=images, targets=targets), draws)
+
+
+def _own(batch: Batch, draws: Draws) -> Batch:
+    """Without the image that was there to be mixed with, if there was one."""
+    first = int(draws.has_one_before)
+    images, targets = batch.images[first:], batch.targets[first:]
     return batch._replace(images=images, targets=targets, boxes=None)
 
 
