@@ -81,11 +81,19 @@ ConvReLU(F3-8,G0) -> FC(200)
 Conv(F3-8) -> BNReLU(8) -> FC(200)
                      ^                  BNReLU cannot
 Residual(F3-8,G2) -> FC(200)
-         ^                              Residual cannot
+              ^                         'G2' cannot stand here in Residual
+Residual(F3-8, D, S2) -> FC(200)
+                  ^                     'S2' cannot stand here in Residual
+Residual(F3-8,S2,) -> FC(200)
+                 ^                      something is missing
+Residual(F3-8,S2,SE) -> FC(200)
+                 ^                      'SE' cannot stand here in Residual
+Residual(F3,S2) -> FC(200)
+         ^                              Residual cannot be
 ConvReLU(F3-8,S0) -> FC(200)
                ^                        stride 0
 ConvReLU(F3-8,G2,S2) -> FC(200)
-         ^                              ConvReLU cannot
+                 ^                      'S2' cannot stand here in ConvReLU
 Residual(F3-8,D) -> FC(200)
               ^                         nothing here is halved
 Residual(F3-8,S2,SE0) -> FC(200)
@@ -97,7 +105,9 @@ Bottleneck(F3-64,G4,W6) -> FC(200)
 Bottleneck(F3-64,W0) -> FC(200)
                   ^                     0 is out
 PreAct(F3-64,G2) -> FC(200)
-       ^                                PreAct cannot
+             ^                          'G2' cannot stand here in PreAct
+Bottleneck(F3-64,W8,G4) -> FC(200)
+                    ^                   'G4' cannot stand here in Bottleneck
 SE -> FC(200)
   ^                                     brackets
 BlurPool(2) -> FC(200)
@@ -108,6 +118,8 @@ MaxPool x0 -> FC(200)
          ^                              0 times
 MaxPool x 1001 -> FC(200)
           ^                             1001 times
+SE(4) x998 -> MaxPool x3 -> FC(200)
+                       ^                3 times
 MaxPool x -> FC(200)
         ^                               understood
 IMG x2 -> FC(200)
@@ -167,6 +179,15 @@ def test_an_error_points_at_the_wrong_character(text: str, caret: str) -> None:
     assert error.hint.startswith("expected ")
 
 
+def test_repeating_goes_on_to_a_thousand_layers_and_saying_once_is_no_repeating() -> None:
+    most = parse("SE(4) x998 -> MaxPool x2 -> BlurPool x1 -> FC(200)")
+    assert len(most.layers) == 1002
+    assert parse(str(most)) == most
+    with pytest.raises(NotationError) as caught:
+        parse("SE(4) x998 -> MaxPool x3 -> FC(200)")
+    assert "x1 to x2" in caught.value.hint
+
+
 def test_nothing_at_all() -> None:
     for text in ("", "  "):
         with pytest.raises(NotationError, match="missing") as caught:
@@ -192,8 +213,9 @@ def test_thousands_of_digits_are_out_of_range() -> None:
             parse(text)
 
 
+OPTIONS = ["S2", "G2", "W4", "D", "SE2", ","]
 PIECES = st.sampled_from(
-    [*WORDS, "IMG", "->", " ", "(", ")", "F5-32", "200", "0.5", "-", "\n", "³"]
+    [*WORDS, *OPTIONS, "IMG", "->", " ", "(", ")", "F5-32", "200", "0.5", "-", "x3", "\n", "³"]
 )
 
 
@@ -206,3 +228,26 @@ def test_any_text_is_read_or_refused_at_a_place_within_it(text: str) -> None:
         assert 1 <= error.column <= len(text) + 1
     else:
         assert parse(str(plan)) == plan
+
+
+# What may follow in the brackets, in this order; any of it may be left out.
+WITH_OPTIONS = {
+    "ConvBN": ["S2", "G4"],
+    "Residual": ["S2", "D", "SE4"],
+    "PreAct": ["S2", "D", "SE4"],
+    "Bottleneck": ["S2", "G4", "W16", "D", "SE4"],
+}
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.data(), st.sampled_from(sorted(WITH_OPTIONS)), st.integers(0, 20))
+def test_the_first_option_that_is_not_understood_is_pointed_at(
+    data: st.DataObject, word: str, spaces: int
+) -> None:
+    options = WITH_OPTIONS[word]
+    said = sorted(data.draw(st.sets(st.sampled_from(options[1:]))), key=options.index)
+    begin = f"MaxPool -> {word}(" + ",".join(["F3-16", "S2", *said]) + "," + " " * spaces
+    wrong = data.draw(st.sampled_from(["Q2", "s2", "S", "S2", "SE", "-1"]))
+    with pytest.raises(NotationError) as caught:
+        parse(f"{begin}{wrong}, D) -> FC(5)")
+    assert caught.value.column == len(begin) + 1

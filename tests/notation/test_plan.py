@@ -108,6 +108,13 @@ def test_every_plan_reads_back_from_its_own_text(
 
 
 @settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(CONV | BLOCK | BOTTLENECK | OTHERS, st.integers(1, 9)), max_size=6))
+def test_repetition_says_what_is_written_out(said: list[tuple[Layer, int]]) -> None:
+    text = " -> ".join([*(f"{layer} x{times}" for layer, times in said), "FC(5)"])
+    assert parse(text).layers == (*(one for layer, times in said for one in [layer] * times), FC(5))
+
+
+@settings(deadline=None, max_examples=50)
 @given(PLANS, st.integers(1, 80), st.integers(1, 80))
 def test_trace_gives_a_line_per_layer_or_says_which_layer_is_too_much(
     plan: Plan, height: int, width: int
@@ -215,6 +222,20 @@ def test_an_image_too_small_names_the_layer_it_cannot_pass() -> None:
     with pytest.raises(NotationError, match="1x8") as caught:
         trace(plan, (3, 2, 16))
     assert caught.value.column == 1 + len("MaxPool -> ")
+    assert caught.value.expected == "a larger image or less pooling"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Conv(F3-6) -> Conv(F3-8,G4) -> FC(2)", "a multiple of 4 maps"),
+        ("Whiten(F2-16,S2) -> FC(2)", "at most 12 filters"),
+    ],
+)
+def test_what_no_image_could_pass_asks_for_no_larger_image(text: str, expected: str) -> None:
+    with pytest.raises(NotationError) as caught:
+        trace(parse(text))
+    assert caught.value.expected.startswith(expected)
 
 
 def test_other_classes_change_the_last_layer_only() -> None:

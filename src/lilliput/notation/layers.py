@@ -13,12 +13,20 @@ Shape = tuple[int, ...]
 NONLINEARITIES = ("ReLU", "LeakyReLU", "Tanh", "SiLU")
 
 
+class UnfitError(ValueError):
+    """A shape that a layer cannot take in; ``expected`` is what it could."""
+
+    def __init__(self, problem: str, expected: str = "a larger image or less pooling") -> None:
+        super().__init__(problem)
+        self.expected = expected
+
+
 class Layer(ABC):
     """One word of the notation. ``str(layer)`` is the word as it is written."""
 
     @abstractmethod
     def output(self, shape: Shape) -> Shape:
-        """What comes out when ``shape`` goes in. Raises: ValueError when ``shape`` cannot go in."""
+        """What comes out when ``shape`` goes in. Raises: UnfitError when ``shape`` cannot go in."""
 
     def parameters(self, shape: Shape) -> int:
         """How many numbers the layer learns, biases included."""
@@ -59,7 +67,8 @@ class Conv(Layer):
     def output(self, shape: Shape) -> Shape:
         channels, height, width = image(shape)
         if channels % self.groups:
-            raise ValueError(f"{channels} maps cannot be cut into {self.groups} groups")
+            problem = f"{channels} maps cannot be cut into {self.groups} groups"
+            raise UnfitError(problem, f"a multiple of {self.groups} maps before it")
         return (self.filters, -(-height // self.stride), -(-width // self.stride))
 
     def parameters(self, shape: Shape) -> int:
@@ -121,11 +130,11 @@ class Whiten(Layer):
     def output(self, shape: Shape) -> Shape:
         channels, height, width = image(shape)
         if min(height, width) < self.stride:
-            raise ValueError(f"its input is {height}x{width} pixels")
-        if self.filters > channels * self.filter_pixels**2:
-            raise ValueError(
-                f"a patch has only {channels * self.filter_pixels**2} directions, not {self.filters}"
-            )
+            raise UnfitError(f"its input is {height}x{width} pixels")
+        directions = channels * self.filter_pixels**2
+        if self.filters > directions:
+            problem = f"a patch has only {directions} directions, not {self.filters}"
+            raise UnfitError(problem, f"at most {directions} filters, or larger ones")
         return (self.filters, height // self.stride, width // self.stride)
 
     def multiply_adds(self, shape: Shape) -> int:
@@ -142,7 +151,7 @@ class MaxPool(Layer):
     def output(self, shape: Shape) -> Shape:
         channels, height, width = image(shape)
         if height < 2 or width < 2:
-            raise ValueError(f"nothing is left to pool: its input is {height}x{width} pixels")
+            raise UnfitError(f"nothing is left to pool: its input is {height}x{width} pixels")
         return (channels, height // 2, width // 2)
 
 
@@ -177,7 +186,7 @@ class BlurPool(Layer):
     def output(self, shape: Shape) -> Shape:
         _, height, width = image(shape)
         if height < 2 or width < 2:
-            raise ValueError(f"nothing is left to pool: its input is {height}x{width} pixels")
+            raise UnfitError(f"nothing is left to pool: its input is {height}x{width} pixels")
         return _halved(shape)
 
 
@@ -255,9 +264,10 @@ class Dropout(Layer):
 
 
 def image(shape: Shape) -> tuple[int, int, int]:
-    """A shape as that of maps. Raises: ValueError when it is flat."""
+    """A shape as that of maps. Raises: UnfitError when it is flat."""
     if len(shape) != 3:
-        raise ValueError("it needs an image, but what comes in is already flat")
+        problem = "it needs an image, but what comes in is already flat"
+        raise UnfitError(problem, "it before GlobalPool and the fully connected layers")
     return shape[0], shape[1], shape[2]
 
 

@@ -12,13 +12,15 @@ from lilliput.notation.plan import Plan
 from lilliput.notation.words import WORDS, Word, number
 
 MAX_LAYERS = 1000
+"""To so many layers a word may be repeated; a longer network has to be written out."""
 _KNOWN = "one of " + ", ".join(WORDS)
 
 
 def parse(text: str) -> Plan:
     """Read a network such as ``IMG -> ConvReLU(F5-16) -> MaxPool -> FC(200)``.
 
-    ``IMG ->`` may be left out. ``Residual(F3-64) x3`` is three of them, which the plan's own text writes out.
+    ``IMG ->`` may be left out. ``Residual(F3-64) x3`` is three of them, which the plan's own text writes out; repeating
+    may go on to 1000 layers.
     ``parse(str(plan)) == plan`` for every plan.
 
     Raises: NotationError with the column (from 1) and what was expected there.
@@ -98,11 +100,10 @@ def _times(text: str, word: Word, before: int) -> int:
     if word.times is None:
         return 1
     times = number(word.times)
-    if not 1 <= times <= MAX_LAYERS - before:
+    most = max(1, MAX_LAYERS - before)
+    if not 1 <= times <= most:
         problem = f"{times} times is out of range"
-        expected = (
-            f"x1 to x{max(1, MAX_LAYERS - before)}: a network has at most {MAX_LAYERS} layers"
-        )
+        expected = f"x1 to x{most}: repeating may go on to {MAX_LAYERS} layers"
         raise NotationError(text, word.times_column, problem, expected)
     return times
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from lilliput.errors import NotationError
-from lilliput.notation.layers import FC, Dropout, GlobalPool, Layer, Shape
+from lilliput.notation.layers import FC, Dropout, GlobalPool, Layer, Shape, UnfitError
 
 ARROW = " -> "
 
@@ -65,11 +65,9 @@ def trace(plan: Plan, image: Shape = (3, 64, 64)) -> tuple[LayerTrace, ...]:
     for number, layer in enumerate(plan.layers):
         try:
             output = layer.output(shape)
-        except ValueError as error:
+        except UnfitError as error:
             column = sum(len(str(before)) + len(ARROW) for before in plan.layers[:number]) + 1
-            raise NotationError(
-                str(plan), column, f"{layer}: {error}", "a larger image or less pooling"
-            ) from error
+            raise NotationError(str(plan), column, f"{layer}: {error}", error.expected) from error
         traces.append(
             LayerTrace(layer, output, layer.parameters(shape), layer.multiply_adds(shape))
         )

@@ -161,10 +161,20 @@ _EXCITES = r"(?:,\s*SE(?P<reduction>[0-9]+)\s*)?"
 
 def _match(pattern: str, text: str, word: Word, expected: str) -> re.Match[str]:
     """What stands in the brackets. Raises: NotationError with what was expected there."""
-    match = re.fullmatch(pattern, word.argument or "")
-    if not match:
+    argument = word.argument or ""
+    match = re.fullmatch(pattern, argument)
+    if match:
+        return match
+    # Whatever follows a comma may be left out: the fault is in the first piece that cannot be read behind the others.
+    ends = [comma.start() for comma in re.finditer(",|$", argument)]
+    read = [end for end in ends if re.fullmatch(pattern, argument[:end])]
+    if not read:
         raise _argument_error(text, word, expected)
-    return match
+    rest = argument[max(read) + 1 :]
+    column = word.argument_column + len(argument) - len(rest.lstrip())
+    piece = rest.partition(",")[0].strip()
+    problem = f"'{piece}' cannot stand here in {word.name}" if piece else "something is missing"
+    raise NotationError(text, column, problem, expected)
 
 
 def _odd_filters(text: str, word: Word, match: re.Match[str]) -> tuple[int, int]:

@@ -14,11 +14,11 @@ class ZooEntry(NamedTuple):
 
 
 _TABLE = "Ting, Convolutional Neural Network for the Tiny ImageNet Challenge, Table 1"
-# Ting names deeper residual networks as the next thing to try; this one has the 20 layers of He et al.'s smallest for
-# small images (their section 4.2, n = 3), twice as wide, at about the cost of m4.
 _RESIDUAL = "He et al. 2015 (arXiv:1512.03385), Table 1; for small images: 3x3 filters of stride 1 first, and no pooling"
 _GROUPED = "Xie et al. 2016 (arXiv:1611.05431), Table 1; begun like resnet18"
 _WIDE = "Zagoruyko and Komodakis 2016 (arXiv:1605.07146), Table 1"
+# Ting names deeper residual networks as the next thing to try; this one has the 20 layers of He et al.'s smallest for
+# small images (their section 4.2, n = 3), twice as wide, at about the cost of m4.
 _DEEPER = "Ting, section 7, after He et al. 2015 (arXiv:1512.03385), section 4.2"
 
 # fmt: off
