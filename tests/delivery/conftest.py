@@ -23,18 +23,26 @@ MODERN = (
     "Residual(F3-12) -> ConvTanh(F1-8) -> GlobalPool -> FC(4)"
 )
 
+# The residual words and what goes with them; the shortcut that averages takes an odd number of pixels.
+RESIDUAL = (
+    "ConvBN(F3-8,S3) -> BlurPool -> Residual(F3-8,S2,D,SE4) -> Bottleneck(F3-16,G2,W4) -> PreAct(F3-16) -> "
+    "PreAct(F3-8,SE2) -> BNReLU -> SE(2) -> AvgPool -> GlobalPool -> FC(4)"
+)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def small_networks(one_thread: None) -> None:
     """All networks here are small."""
 
 
-def train_tiny(pack: Pack, folder: Path, plan: str, views: tuple[str, ...], seed: int = 0) -> Run:
+def train_tiny(
+    pack: Pack, folder: Path, plan: str, views: tuple[str, ...], seed: int = 0, **model: object
+) -> Run:
     """Two epochs on the tiny pack, long enough to be sure of some images."""
     values = {
         "name": "tiny",
         "seed": seed,
-        "model": {"plan": plan},
+        "model": {"plan": plan, **model},
         "optimizer": {"learning_rate": 0.05},
         "training": {
             "epochs": 2,
@@ -59,6 +67,13 @@ def modern_run(tiny_pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Run
     """A network of all other layers, three views. Not to be changed."""
     folder = tmp_path_factory.mktemp("modern") / "modern"
     return train_tiny(tiny_pack, folder, MODERN, ("plain", "flip", "shift"), seed=1)
+
+
+@pytest.fixture(scope="session")
+def residual_run(tiny_pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A network of residual words, whose training passed blocks by. Not to be changed."""
+    folder = tmp_path_factory.mktemp("residual") / "residual"
+    return train_tiny(tiny_pack, folder, RESIDUAL, ("plain",), stochastic_depth=0.5, zero_init=True)
 
 
 @pytest.fixture

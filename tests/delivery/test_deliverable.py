@@ -32,7 +32,7 @@ def ask(module: torch.nn.Module, pictures: np.ndarray) -> np.ndarray:
         return module(torch.from_numpy(pictures)).numpy()
 
 
-@pytest.mark.parametrize("kind", ["plain_run", "modern_run"])
+@pytest.mark.parametrize("kind", ["plain_run", "modern_run", "residual_run"])
 def test_it_says_what_is_stored_in_the_run(
     kind: str, request: pytest.FixtureRequest, pictures: np.ndarray
 ) -> None:
@@ -42,7 +42,7 @@ def test_it_says_what_is_stored_in_the_run(
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, run.predictions("val").probabilities, atol=2e-6)
     assert (description.size, description.source) == ((16, 16), run.name)
-    assert description.views == (("plain",) if kind == "plain_run" else tuple(VIEWS))
+    assert description.views == (tuple(VIEWS) if kind == "modern_run" else ("plain",))
     assert description.classes == run.classes
     assert not any(parameter.requires_grad for parameter in module.parameters())
 

@@ -41,7 +41,7 @@ def parts_are_installed(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.mark.parametrize("to", EXPORTERS)
-@pytest.mark.parametrize("kind", ["plain_run", "modern_run"])
+@pytest.mark.parametrize("kind", ["plain_run", "modern_run", "residual_run"])
 def test_a_file_says_what_the_run_says(
     to: str,
     kind: str,
@@ -105,7 +105,7 @@ def test_half_precision_is_nearly_the_same_and_smaller(
     assert half.check.top1 is not None
 
 
-@pytest.mark.parametrize("kind", ["plain_run", "modern_run"])
+@pytest.mark.parametrize("kind", ["plain_run", "modern_run", "residual_run"])
 def test_integers_are_roughly_the_same(
     kind: str, request: pytest.FixtureRequest, tiny_pack: Pack, tmp_path: Path
 ) -> None:

@@ -188,6 +188,21 @@ def test_batch_statistics_go_on_where_they_stopped(
     assert found == expected
 
 
+def test_what_training_passes_by_goes_on_where_it_stopped(
+    tiny_pack: Pack, recipe: Callable, same: Callable, tmp_path: Path
+) -> None:
+    plan = "ConvBNReLU(F3-4,S2) -> Residual(F3-4) x2 -> GlobalPool -> FC(4)"
+    asked = {"plan": plan, "stochastic_depth": 0.5, "zero_init": True}
+    one = recipe(model=asked)
+    unbroken = same(run_experiment(one, tiny_pack, tmp_path / "whole", device="cpu"))
+    stop_after(run_steps(one, tiny_pack, tmp_path / "run", device="cpu"), 7)
+    assert same(run_experiment(one, tiny_pack, tmp_path / "run", resume=True)) == unbroken
+    for key in ("stochastic_depth", "zero_init"):
+        other = recipe(model={name: value for name, value in asked.items() if name != key})
+        found = same(run_experiment(other, tiny_pack, tmp_path / key, device="cpu"))
+        assert found["weights"] != unbroken["weights"]
+
+
 def test_a_list_of_dropped_images_must_stay_what_it_was(
     tiny_pack: Pack, recipe: Callable, tmp_path: Path
 ) -> None:

@@ -41,7 +41,8 @@ def new_state(pack: Pack, recipe: Recipe, runtime: Runtime = PLAIN) -> TrainingS
     """Where a training of the recipe begins."""
     dataset = select(pack, recipe.data, recipe.seed)
     plan = recipe.model.network(len(dataset.classes))
-    model = runtime.place(build_model(plan, *pixel_statistics(dataset.training), seed=recipe.seed))
+    statistics, rate = pixel_statistics(dataset.training), recipe.model.stochastic_depth
+    model = runtime.place(build_model(plan, *statistics, seed=recipe.seed, stochastic_depth=rate))
     return TrainingState(
         model, make_optimizer(model, recipe.optimizer), torch.zeros(2, dtype=torch.float64)
     )

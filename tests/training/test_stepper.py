@@ -19,6 +19,7 @@ from lilliput.training.stepper import FIRST_STEPS, Captured, Result, compiled, m
 
 PLANS = {
     "normalised, dropout": "ConvBNReLU(F3-6) -> MaxPool -> FCReLU(12) -> FC(4)",
+    "passed by": "ConvReLU(F3-6,S2) -> PreAct(F3-6) x2 -> BNReLU -> GlobalPool -> FC(4)",
     "resized": "Resize(8) -> ConvReLU(F3-6) -> GlobalPool -> FC(4)",
 }
 
@@ -67,7 +68,7 @@ def test_a_captured_training_is_the_same_training(  # noqa: PLR0913
 ) -> None:
     """Five steps an epoch, the last of them smaller; the rate moves with every step, the images grow."""
     changes = {
-        "model": {"plan": PLANS[plan], "dropout": 0.3},
+        "model": {"plan": PLANS[plan], "dropout": 0.3, "stochastic_depth": 0.5},
         "optimizer": {"name": optimizer},
         "training": {"epochs": 4, "image_pixels": [6, 8] if plan == "resized" else []},
         "runtime": plain,

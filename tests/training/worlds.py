@@ -27,8 +27,9 @@ from lilliput.experiment import Group, follow_steps, run_steps
 from lilliput.recipe import Recipe
 from lilliput.training import loop, processes
 
-# Normalised over the batch, dropout on maps and on neurons; the last batch of 45 images is one image.
-PLAN = "ConvBNReLU(F3-6) -> Dropout(0.2) -> MaxPool -> Residual(F3-8) -> GlobalPool -> Dropout(0.3) -> FC(4)"
+# Normalised over the batch, dropout on maps and on neurons, the second block passed by at times; the last batch of 45
+# images is one image.
+PLAN = "ConvBNReLU(F3-6) -> Dropout(0.2) -> MaxPool -> Residual(F3-8) x2 -> GlobalPool -> Dropout(0.3) -> FC(4)"
 
 
 def recipe(name: str, **training) -> Recipe:
@@ -36,7 +37,7 @@ def recipe(name: str, **training) -> Recipe:
         {
             "name": name,
             "data": {"limit": 45},
-            "model": {"plan": PLAN},
+            "model": {"plan": PLAN, "stochastic_depth": 0.5},
             "augment": {
                 "flip": True,
                 "crop_pixels": 2,
