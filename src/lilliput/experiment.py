@@ -39,7 +39,7 @@ from lilliput.results.history import Epoch
 from lilliput.results.predictions import Predictions
 from lilliput.results.run import Run, refuse_occupied
 from lilliput.training.average import Average
-from lilliput.training.checkpoint import load_checkpoint
+from lilliput.training.checkpoint import load_checkpoint, newest_checkpoint
 from lilliput.training.environment import Dropped, describe_environment
 from lilliput.training.loop import Step, TrainingState
 from lilliput.training.lr_find import RatePoint, Sweep, sweep_rates
@@ -95,8 +95,7 @@ def run_steps(
     """:func:`run_experiment` seen from inside: a Runtime, then a Step after every step and an Epoch after every epoch.
 
     Whoever leaves the loop early leaves a checkpoint behind. ``command`` is what the run says it was started by.
-    ``device`` may be a group of processes, each with its own device: the first calls this, all others
-    :func:`follow_steps`.
+    ``device`` may be a group of processes, each with its device: the first calls this, the others :func:`follow_steps`.
     """
     world, device = (device, device.device) if isinstance(device, Group) else (ALONE, device)
     if resume:
@@ -107,7 +106,8 @@ def run_steps(
             yield runtime
             return
         dataset = _select(pack, recipe)
-        state = _new_state(_new_model(recipe, dataset, goes_on=True), recipe, runtime)
+        goes_on = newest_checkpoint(run.checkpoints_path) is not None
+        state = _new_state(_new_model(recipe, dataset, goes_on=goes_on), recipe, runtime)
         for line in load_checkpoint(run.checkpoints_path, state):
             run.log(line)
         if len(run.history) > 1 and not state.history:  # one: killed before its checkpoint
@@ -324,13 +324,17 @@ def _new_state(model: nn.Module, recipe: Recipe, runtime: Runtime) -> TrainingSt
 def _new_model(recipe: Recipe, dataset: DataSet, *, goes_on: bool = False) -> nn.Sequential:
     """What a training begins with; one that ``goes_on`` has its weights in a checkpoint."""
     plan = recipe.model.network(len(dataset.classes))
-    plain = empty_statistics(*image_size(dataset.training))
-    statistics = pixel_statistics(dataset.training) if recipe.model.standardize else plain
+    # What is measured on the images is part of what another network, or a checkpoint, brings along.
+    is_new = not (goes_on or recipe.model.start)
+    statistics = empty_statistics(*image_size(dataset.training))
+    if is_new and recipe.model.standardize:
+        statistics = pixel_statistics(dataset.training)
     asked = recipe.model.model_dump(include={"stochastic_depth", "zero_init"})
     model = build_model(plan, *statistics, seed=recipe.seed, **asked)
-    whiten(model, sample_images(dataset.training))
-    if recipe.model.start and not goes_on:
-        return start_from(model, plan, dataset.classes, recipe.model.start)
+    if is_new:
+        whiten(model, sample_images(dataset.training))
+    elif not goes_on:
+        start_from(model, plan, dataset.classes, recipe.model.start)
     return model
 
 

@@ -9,8 +9,8 @@ from PIL import Image
 
 from lilliput.cli.app import run
 from lilliput.data.pack import Pack
-from lilliput.data.showing import shown_batch, shown_one_by_one
-from lilliput.recipe import load_recipe
+from lilliput.data.showing import _GROUPS, shown_batch, shown_one_by_one
+from lilliput.recipe import AugmentRecipe, load_recipe
 
 VARIED = ["augment.flip=true", "augment.erase=1.0", "augment.cutmix=1.0", "augment.policy=trivial"]
 
@@ -62,3 +62,8 @@ def test_each_row_has_the_same_images_and_one_change(tiny_pack: Pack) -> None:
     together = shown_batch(recipe, tiny_pack, 3)
     assert together.images.shape == (3, 16, 16, 3)
     assert together.classes == tiny_pack.classes
+
+
+def test_every_key_but_that_of_labels_has_its_row() -> None:
+    shown = [key for group in _GROUPS for key in group]
+    assert sorted([*shown, "label_smoothing"]) == sorted(AugmentRecipe.model_fields)

@@ -71,6 +71,19 @@ def test_stopped_and_resumed_it_no_longer_needs_what_it_began_with(
     assert same(resumed) == same(without)
 
 
+def test_killed_before_its_first_checkpoint_it_begins_there_again(
+    whole: Run, recipe: Callable, same: Callable, tiny_pack: Pack, tmp_path: Path
+) -> None:
+    one = started(recipe, whole.path)
+    without = run_experiment(one, tiny_pack, tmp_path / "without", device="cpu")
+    with closing(run_steps(one, tiny_pack, tmp_path / "run", device="cpu")) as events:
+        list(islice(events, 3))
+    for checkpoint in Run.open(tmp_path / "run").checkpoints_path.iterdir():
+        checkpoint.unlink()  # as if it had been killed before
+    resumed = run_experiment(one, tiny_pack, tmp_path / "run", resume=True)
+    assert same(resumed) == same(without)
+
+
 def test_another_network_or_none_is_one_message(
     whole: Run, recipe: Callable, tiny_pack: Pack, tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ from lilliput.cli.console import (
     table,
 )
 from lilliput.errors import UsageError, did_you_mean
+from lilliput.results.atomic import refuse_taken
 
 if TYPE_CHECKING:
     import numpy as np
@@ -185,12 +186,8 @@ def _check_outputs(
     if sum(formats) > 1:
         raise UsageError("--json, --jsonl and --csv - all take the standard output", "choose one")
     for path, option in ((csv, "--csv"), (sheet, "--sheet")):
-        if path is None or path == STDOUT == csv:
-            continue
-        if path.is_dir():
-            raise UsageError(f"{path} is a folder", f"name a file: {option} {path / 'out'}")
-        if path.exists() and not force:
-            raise UsageError(f"{path} is there already", "--force replaces it, or name another")
+        if path is not None and not path == STDOUT == csv:
+            refuse_taken(path, str(path / "out"), force=force, option=option)
     if sheet and sheet.suffix.casefold() != ".png":
         raise UsageError(
             f"{sheet}: the sheet is a PNG file", f"--sheet {sheet.with_suffix('.png')}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lilliput.cli.console import Json, answer
 from lilliput.cli.data import open_pack
 from lilliput.errors import UsageError
+from lilliput.results.atomic import refuse_taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,20 +90,14 @@ def _photos(shown: Shown, part: slice) -> Iterator[Photo]:
 
     for image, target in zip(shown.images[part], shown.targets[part], strict=True):
         first, second = (-target).argsort(kind="stable")[:2]
-        is_mixed = target[first] < 1 and target[second] > target.min()
-        captions = [
-            shown.classes[k].name + (f" {percent(float(target[k]), 0)}" if is_mixed else "")
-            for k in (first, second)
-        ]
-        # The caption is cut to a few letters, and the share stands at its end.
-        short = [_shortened(text) for text in captions] if is_mixed else captions
-        yield Photo(image, short[0], remark=short[1] if is_mixed else "")
-
-
-def _shortened(text: str) -> str:
-    name, share, sign = text.rsplit(" ", 2)
-    name = name.split(",")[0]
-    return f"{name[:6].rstrip()} {share} {sign}"
+        names = [shown.classes[k].name for k in (first, second)]
+        if target[first] < 1 and target[second] > target.min():  # mixed, not smoothed alone
+            # A caption is cut to a few letters, and the share stands at its end.
+            short = [name.split(",")[0][:6].rstrip() for name in names]
+            shares = [percent(float(target[k]), 0) for k in (first, second)]
+            yield Photo(image, f"{short[0]} {shares[0]}", remark=f"{short[1]} {shares[1]}")
+        else:
+            yield Photo(image, names[0])
 
 
 def _check(out: Path, images: int, epoch: int, *, force: bool) -> None:
@@ -112,5 +107,4 @@ def _check(out: Path, images: int, epoch: int, *, force: bool) -> None:
         raise UsageError(f"--epoch {epoch}: epochs are counted from 1", "--epoch 1")
     if out.suffix.casefold() != ".png":
         raise UsageError(f"{out}: it is drawn as a PNG file", f"--out {out.with_suffix('.png')}")
-    if out.exists() and not force:
-        raise UsageError(f"{out} is there already", "--force replaces it, or name another --out")
+    refuse_taken(out, str(out / "show-batch.png"), force=force)

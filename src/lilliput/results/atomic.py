@@ -87,10 +87,13 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         raise
 
 
-def refuse_taken(out: Path, example: str, *, force: bool) -> None:
-    """Raises: UsageError when ``out`` is a folder, or there already and ``force`` not given. ``example`` is a file."""
+def refuse_taken(out: Path, example: str, *, force: bool, option: str = "--out") -> None:
+    """Raises: UsageError when ``out`` is a folder, or there already and ``force`` not given.
+
+    ``example`` is a file that ``option``, by which ``out`` was named, could name instead of a folder.
+    """
     if out.is_dir():
-        raise UsageError(f"{out} is a folder", f"name a file: --out {example}")
+        raise UsageError(f"{out} is a folder", f"name a file: {option} {example}")
     if out.exists() and not force:
         raise UsageError(f"{out} is there already", "--force replaces it, or name another file")
 

@@ -17,8 +17,8 @@ from lilliput.training.weights import read_tensors
 
 def start_from(
     model: nn.Sequential, plan: Plan, classes: Sequence[tuple[str, str]], start: str
-) -> nn.Sequential:
-    """Give ``model``, the network of ``plan``, all that a run or a file of weights has learned; returns it.
+) -> None:
+    """Give ``model``, the network of ``plan``, all that a run or a file of weights has learned.
 
     Weights, batch statistics, and how pixels are standardised. The last layer's are taken over when that run had the
     same ``classes`` in the same order; else it begins anew.
@@ -33,7 +33,6 @@ def start_from(
     if _shapes(tensors) != _shapes(own):
         raise _other_network(start, metadata, plan, _shapes(tensors), _shapes(own))
     model.load_state_dict(tensors)
-    return model
 
 
 def weights_of(start: str) -> Path:

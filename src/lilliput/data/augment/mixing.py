@@ -33,10 +33,8 @@ def mix(
     if draws.epoch > until_epoch or not len(images):
         # Floats all the same: a step that was captured takes one kind of images.
         return _own(batch._replace(images=images), draws)
-    mixed, pasted = (
-        draws.chance(probability),
-        draws.chance(cutmix > 0 if not mixup else 0.5 * (cutmix > 0)),
-    )
+    mixed = draws.chance(probability)
+    pasted = draws.chance(0.5 if mixup and cutmix else float(cutmix > 0))
     own = torch.where(pasted, draws.beta(cutmix or 1.0), draws.beta(mixup or 1.0))
     own = torch.where(mixed, own, 1.0)
     inside = _rectangle(batch.images.shape, (1 - own).sqrt(), draws)

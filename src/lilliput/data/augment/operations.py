@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, conv2d, grid_sample
+from torch.nn.functional import conv2d
+
+from lilliput.data.augment.places import sampled
 
 # How bright red, green and blue look, to as many digits as torchvision has.
 _GREY = (0.2989, 0.587, 0.114)
@@ -114,15 +116,8 @@ def rotate(degrees: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def moved(images: Tensor, matrices: Tensor) -> Tensor:
-    """Images whose every pixel is taken from where float[b,2,3] says, in shares of half the image from its middle.
-
-    The nearest pixel is taken; black where there is none.
-    """
-    if not len(images):
-        return images
-    grid = affine_grid(matrices, list(images.shape), align_corners=False)
-    sampled = grid_sample(images.float(), grid, "nearest", "zeros", align_corners=False)
-    return sampled.to(torch.uint8)
+    """Images whose every pixel is the nearest to where ``matrices`` float[b,2,3] say; black where there is none."""
+    return sampled(images.float(), matrices, outside="zeros", mode="nearest").to(torch.uint8)
 
 
 def _matrices(like: Tensor, **entries: Tensor) -> Tensor:

@@ -84,15 +84,16 @@ def _window(images: Tensor, corner: Tensor, side: Tensor) -> Tensor:
     return sampled(images, torch.cat([zoom, centre[:, :, None]], 2), outside="border")
 
 
-def sampled(images: Tensor, matrices: Tensor, *, outside: str) -> Tensor:
+def sampled(images: Tensor, matrices: Tensor, *, outside: str, mode: str = "bilinear") -> Tensor:
     """float[b,3,h,w]: each pixel taken from where ``matrices`` float[b,2,3] say, blended from the nearest four.
 
-    Places count from -1 to 1, from edge to edge; ``outside`` are "zeros", black, or the nearest of the "border".
+    Places count from -1 to 1, from edge to edge; ``outside`` are "zeros", black, or the nearest of the "border". With
+    the ``mode`` "nearest" a pixel is the nearest one alone.
     """
     if not len(images):  # affine_grid refuses them
         return images
     grid = affine_grid(matrices, list(images.shape), align_corners=False)
-    found = grid_sample(images, grid, "bilinear", outside, align_corners=False)
+    found = grid_sample(images, grid, mode, outside, align_corners=False)
     return found.contiguous(memory_format=torch.channels_last)
 
 
