@@ -148,10 +148,12 @@ def test_weights_spoiled_by_a_step_of_a_finite_loss_are_never_saved(
     taken = 0
     step = loop.train_step
 
-    def spoiling(model: torch.nn.Module, *rest: object) -> tuple[torch.Tensor, torch.Tensor]:
+    def spoiling(
+        model: torch.nn.Module, *rest: object, **settings: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         nonlocal taken
         taken += 1
-        result = step(model, *rest)
+        result = step(model, *rest, **settings)
         if taken == poisoned:
             next(iter(model.parameters())).data[0] = torch.nan
         return result

@@ -270,3 +270,22 @@ def test_an_average_goes_on_too(
     assert same(resumed) == same(without)
     plain = run_experiment(recipe(), tiny_pack, tmp_path / "plain", device="cpu")
     assert same(plain)["weights"] != same(without)["weights"]
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        {"name": "adamw", "l2": 0.0, "weight_decay": 0.1},
+        {"name": "muon", "rest": "adamw", "sam": 0.05, "clip_norm": 1.0},
+    ],
+    ids=["adamw", "muon"],
+)
+def test_every_optimizer_goes_on_where_it_stopped(
+    optimizer: dict, tiny_pack: Pack, recipe: Callable, same: Callable, tmp_path: Path
+) -> None:
+    one = recipe(optimizer=optimizer, training={"accumulate": 2})
+    undisturbed = run_experiment(one, tiny_pack, tmp_path / "undisturbed", device="cpu")
+    stop_after(run_steps(one, tiny_pack, tmp_path / "run", device="cpu"), 4)
+    stop_after(run_steps(one, tiny_pack, tmp_path / "run", resume=True), 4)
+    run_experiment(one, tiny_pack, tmp_path / "run", resume=True)
+    assert same(Run.open(tmp_path / "run")) == same(undisturbed)

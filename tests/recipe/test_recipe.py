@@ -112,6 +112,10 @@ def test_an_unknown_key_names_the_nearest(mine: Path, override: str, nearest: st
         "optimizer.nesterov=1",
         "optimizer.nesterov=True",
         "optimizer.name=adam",
+        "optimizer.rest=muon",
+        "optimizer.clip_norm=-1",
+        "training.accumulate=0",
+        "training.accumulate=7",
         "model.dropout=1",
         "augment.hue=0.6",
         "data.holdout=1.0",
@@ -280,3 +284,9 @@ def test_epochs_are_shared_out_among_image_sizes(
 def test_image_sizes_end_with_the_plans(plan: str) -> None:
     with pytest.raises(RecipeError, match="image_pixels ends with 48, but the plan begins"):
         load_recipe("m1", [f"model.plan={plan}", "training.image_pixels=[32, 48]"])
+
+
+def test_rates_for_so_many_images_follow_the_size_of_the_batch(mine: Path) -> None:
+    asked = ["optimizer.learning_rate=0.1", "training.batch_images=512"]
+    assert load_recipe(mine, asked).peak_rate == 0.1
+    assert load_recipe(mine, [*asked, "optimizer.rate_images=128"]).peak_rate == 0.4

@@ -119,8 +119,8 @@ def lost(rank: int, group: Group | None) -> None:
     """A loss that is no number on the second process alone ends all at the same step."""
     step = loop.train_step
 
-    def spoilt(*arguments):
-        loss, right = step(*arguments)
+    def spoilt(*arguments, **settings):
+        loss, right = step(*arguments, **settings)
         return loss * (math.nan if rank == 1 else 1), right
 
     loop.train_step = spoilt

@@ -41,6 +41,14 @@ class Share:
                 f"the nearest that can: {fitting}",
             )
 
+    def refuse_parts(self, parts: int) -> None:
+        """Raises: UsageError when a step goes through the network in parts and several processes share it already."""
+        if parts > 1 and self.size > 1:
+            raise UsageError(
+                f"training.accumulate = {parts} is for one process, and these are {self.size}",
+                "each has a part of every step already: training.accumulate=1",
+            )
+
 
 def with_one_before(part: slice, images: int) -> NDArray[np.int64]:
     """The places of a part of so many images, led by the place before it; before the first comes the last."""

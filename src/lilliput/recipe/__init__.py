@@ -68,6 +68,13 @@ class Recipe(Section):
                 )
         return training
 
+    @property
+    def peak_rate(self) -> float:
+        """The highest learning rate of the schedule, for a step of this many images (Goyal et al. 2017,
+        arXiv:1706.02677, section 2.1)."""
+        images = self.optimizer.rate_images or self.training.batch_images
+        return self.optimizer.learning_rate * self.training.batch_images / images
+
     def changed(self, overrides: Sequence[str]) -> Recipe:
         """This recipe with ``"section.key=value"`` overrides. Raises: RecipeError."""
         values = self.model_dump(mode="json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from lilliput.recipe.section import NotNegative, Section, Share
 
@@ -16,6 +16,9 @@ class TrainingRecipe(Section):
     """How often every training image is seen."""
     batch_images: int = Field(ge=1)
     """Images per optimizer step."""
+    accumulate: int = Field(1, ge=1)
+    """The images of a step go through the network in this many equal parts, one after the other, whose gradients are
+    added up (gradient accumulation): less memory, and each part is normalised by itself."""
     image_pixels: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field((), strict=False)
     """How large the images are that a network with Resize trains on: the epochs are shared out among these sizes, in
     this order, and the last is the plan's. Empty: as the plan says from the start."""
@@ -36,6 +39,14 @@ class TrainingRecipe(Section):
     checkpoint_seconds: NotNegative = 120.0
     """Within an epoch, save a checkpoint this often; one is always saved at its end. Whichever the clock chooses, a
     resumed run ends with the same weights."""
+
+    @field_validator("accumulate")
+    @classmethod
+    def _equal_parts(cls, parts: int, info: ValidationInfo) -> int:
+        images = info.data.get("batch_images", parts)  # absent when it is wrong itself
+        if images % parts:
+            raise ValueError(f"batch_images = {images} cannot be cut into so many equal parts")
+        return parts
 
     def pixels_in(self, epoch: int) -> int | None:
         """How large the images of an epoch (from 1) are; None for as the plan says."""

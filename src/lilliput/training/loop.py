@@ -10,12 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
 from lilliput.data.batches import Batch, Batches, epoch_order, step_seed
@@ -24,6 +24,7 @@ from lilliput.models.build import resize_images, seed_dropout
 from lilliput.recipe import Recipe
 from lilliput.results.history import Epoch
 from lilliput.training.average import Average
+from lilliput.training.gradient import add_gradient, at_the_worst
 from lilliput.training.optimizer import set_rate
 from lilliput.training.processes import World
 from lilliput.training.runtime import Runtime
@@ -78,20 +79,31 @@ class TrainingState:
 
 
 def train_step(
-    model: nn.Module, batch: Batch, optimizer: Optimizer, runtime: Runtime
+    model: nn.Module,
+    batch: Batch,
+    optimizer: Optimizer,
+    runtime: Runtime,
+    *,
+    parts: int = 1,
+    sam: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """One step down the gradient of the softmax loss. Gives the mean loss float32[] and which images are right bool[b].
 
-    Right is what the network, dropout and augmentation included, ranks first. Paper: §3.2.
+    Right is what the network, dropout and augmentation included, ranks first. Paper: §3.2. The gradient is added up
+    over ``parts`` of the batch, and taken at the worst place within ``sam`` of the weights.
     """
-    with runtime.autocast():
-        logits = model(runtime.arrange(batch.images))
-        # Not torch's own mean: of the last batch of an epoch a process may have no image.
-        loss = cross_entropy(logits, batch.targets, reduction="sum") / max(len(logits), 1)
-    (loss * batch.weight).backward()
+    loss, logits = add_gradient(model, batch, runtime, parts)
+    if sam:
+        with at_the_worst(model, sam):
+            add_gradient(model, batch, runtime, parts)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return loss.detach().float(), logits.detach().argmax(1) == batch.targets.argmax(1)
+    return loss, logits.argmax(1) == batch.targets.argmax(1)
+
+
+def step_of(recipe: Recipe) -> Callable[..., tuple[Tensor, Tensor]]:
+    """:func:`train_step` as a recipe wants it."""
+    return partial(train_step, parts=recipe.training.accumulate, sam=recipe.optimizer.sam)
 
 
 def fit(
@@ -104,7 +116,11 @@ def fit(
     """
     steps, world = len(batches), runtime.world
     model = world.join(state.model)
-    take_step = make_stepper(train_step, model, state.optimizer, runtime, batches.batch_images)
+    parts = recipe.training.accumulate
+    world.refuse_parts(parts)
+    take_step = make_stepper(
+        step_of(recipe), model, state.optimizer, runtime, batches.batch_images, parts
+    )
     if len(state.right) != len(batches.selection):
         state.right = torch.zeros(
             len(batches.selection), dtype=torch.bool, device=state.sums.device
@@ -157,7 +173,7 @@ def _learned(state: TrainingState, batches: Batches) -> NDArray[np.uint8]:
 def _rate(recipe: Recipe, epoch: int, step: int, steps: int) -> float:
     progress = epoch - 1 + step / steps
     factor = learning_rate_factor(recipe.schedule, progress, recipe.training.epochs)
-    return recipe.optimizer.learning_rate * factor
+    return recipe.peak_rate * factor
 
 
 def _finish_epoch(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from lilliput.data.batches import Batches, step_seed
 from lilliput.models.build import seed_dropout
 from lilliput.recipe import Recipe
-from lilliput.training.loop import TrainingState, train_step
+from lilliput.training.loop import TrainingState, step_of
 from lilliput.training.optimizer import set_rate
 from lilliput.training.runtime import Runtime
 
@@ -49,11 +49,12 @@ def sweep_rates(
     losses: list[float] = []
     lowest = math.inf
     state.model.train()
+    take_step = step_of(recipe)
     steps = ((epoch, step, b) for epoch in count(1) for step, b in enumerate(batches.epoch(epoch)))
     for number, (epoch, step, batch) in zip(range(sweep.steps), steps, strict=False):
         set_rate(state.optimizer, sweep.rate(number))
         seed_dropout(state.model, step_seed(recipe.seed, epoch, step))
-        loss, _ = train_step(state.model, batch, state.optimizer, runtime)
+        loss, _ = take_step(state.model, batch, state.optimizer, runtime)
         losses.append(loss.item())
         recent = sum(losses[-_RECENT:]) / len(losses[-_RECENT:])
         if not math.isfinite(losses[-1]) or recent > _RUNAWAY * lowest:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.optim.adam import adam
 
 NEWTON_SCHULZ_STEPS = 3
 # The coefficients of Jordan's polynomial: a few steps bring the singular values near 1.
@@ -19,12 +20,15 @@ class Muon(Optimizer):
 
     Jordan et al. 2024, https://kellerjordan.github.io/posts/muon. A parameter group has its own ``lr``, ``l2`` (2*l2
     times W is added to the gradient) and ``parts``: into how many matrices of equal height each weight is cut; 0 leaves
-    the step as momentum makes it, for biases and for the last layer. ``momentum`` is shared. PyTorch's own Muon takes
-    matrices alone, no convolutions.
+    the step as momentum makes it, for biases and for the last layer. A group with ``square_momentum`` is moved as Adam
+    does (Kingma and Ba 2014, arXiv:1412.6980). ``momentum`` is shared. PyTorch's own Muon takes matrices alone, no
+    convolutions.
     """
 
     def __init__(self, groups: Iterable[dict[str, Any]], *, lr: float, momentum: float) -> None:
+        # Of a group that is "fused", torch loads the number of steps to where the weights are.
         defaults = {"lr": lr, "momentum": momentum, "l2": 0.0, "parts": 0}
+        defaults |= {"square_momentum": 0.0, "fused": True}
         super().__init__(list(groups), defaults)
 
     @torch.no_grad()
@@ -33,27 +37,57 @@ class Muon(Optimizer):
         """One step along the gradients that are there."""
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]
-            if weights:
+            if weights and group["square_momentum"]:
+                self._step_of_adam(weights, group)
+            elif weights:
                 directions = self._directions(weights, group)
                 # Not sub_ with alpha, which would fetch the rate from the GPU where it lies there.
                 torch._foreach_mul_(directions, group["lr"])
                 torch._foreach_sub_(weights, directions)
 
     def _directions(self, weights: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
-        gradients = [weight.grad for weight in weights if weight.grad is not None]
-        if group["l2"]:
-            gradients = list(torch._foreach_add(gradients, weights, alpha=2 * group["l2"]))
+        gradients = _gradients(weights, group)
         buffers = [self._momentum(weight) for weight in weights]
         torch._foreach_mul_(buffers, group["momentum"])
         torch._foreach_add_(buffers, gradients)
         ahead = list(torch._foreach_add(gradients, buffers, alpha=group["momentum"]))
         return [_even(one, group["parts"]) for one in ahead] if group["parts"] else ahead
 
+    def _step_of_adam(self, weights: list[Tensor], group: dict[str, Any]) -> None:
+        for weight in weights:
+            if not self.state[weight]:
+                averages = {name: torch.zeros_like(weight) for name in ("exp_avg", "exp_avg_sq")}
+                steps = torch.zeros((), dtype=torch.float32, device=weight.device)
+                self.state[weight] = {"step": steps, **averages}
+        kept = [self.state[weight] for weight in weights]
+        adam(
+            weights,
+            _gradients(weights, group),
+            *([one[name] for one in kept] for name in ("exp_avg", "exp_avg_sq")),
+            max_exp_avg_sqs=[],
+            state_steps=[one["step"] for one in kept],
+            fused=weights[0].device.type in ("cpu", "cuda"),
+            amsgrad=False,
+            beta1=group["momentum"],
+            beta2=group["square_momentum"],
+            lr=group["lr"],
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )
+
     def _momentum(self, weight: Tensor) -> Tensor:
         state = self.state[weight]
         if "momentum_buffer" not in state:
             state["momentum_buffer"] = torch.zeros_like(weight)
         return state["momentum_buffer"]
+
+
+def _gradients(weights: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
+    gradients = [weight.grad for weight in weights if weight.grad is not None]
+    if group["l2"]:
+        gradients = list(torch._foreach_add(gradients, weights, alpha=2 * group["l2"]))
+    return gradients
 
 
 def _even(direction: Tensor, parts: int) -> Tensor:

@@ -16,7 +16,7 @@ from torch import nn
 
 from lilliput.data.batches import Batch, Batches
 from lilliput.recipe import Recipe
-from lilliput.training.loop import train_step
+from lilliput.training.loop import step_of
 from lilliput.training.optimizer import make_optimizer, set_rate
 from lilliput.training.processes import World
 from lilliput.training.runtime import FORMATS, THREADS, Runtime, find_device
@@ -142,7 +142,8 @@ class Probe:
         model = runtime.place(copy.deepcopy(self.model)).train()
         optimizer = make_optimizer(model, self.recipe.optimizer)
         images = len(self.batch.images)
-        take_step = make_stepper(train_step, model, optimizer, runtime, images)
+        parts = self.recipe.training.accumulate
+        take_step = make_stepper(step_of(self.recipe), model, optimizer, runtime, images, parts)
         set_rate(optimizer, 0.0)
         device = runtime.torch_device
         batch = self.batch._replace(

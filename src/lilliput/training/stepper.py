@@ -48,9 +48,10 @@ def make_stepper(
     optimizer: Optimizer,
     runtime: Runtime,
     batch_images: int,
+    parts: int = 1,
 ) -> Stepper:
-    """What takes the steps of a training in the runtime's way."""
-    network = compiled(model, batch_images) if runtime.step == "compiled" else model
+    """What takes the steps of a training in the runtime's way; the network sees a batch in so many equal ``parts``."""
+    network = compiled(model, batch_images // parts) if runtime.step == "compiled" else model
 
     def step(batch: Batch) -> Result:
         return train_step(network, batch, optimizer, runtime)
