@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lilliput.data import decode as decode_module
 from lilliput.data.decode import UndecodableError, central_square, decode, decode_into
 
 Draw = Callable[..., bytes]
@@ -212,13 +214,66 @@ def test_extreme_shapes(size: tuple[int, int]) -> None:
         (b"", "empty"),
         (b"some words", "not a picture"),
         (b"\xff\xd8 words", "not a picture|damaged"),
-        (png(30000, 30000, 8, 2, b"\0" * 100), "pixels|damaged"),
+        (png(30000, 30000, 8, 2, b"\0" * 100), "30000x30000 pixels are more than 25,000,000"),
         (png(6000, 6000, 8, 2, b"\0" * 100), "36000000|6000x6000"),
     ],
 )
 def test_what_is_no_picture_is_refused(data: bytes, reason: str) -> None:
     with pytest.raises(UndecodableError, match=reason):
         decode(data, 64)
+
+
+def scans_repeated(times: int, mode: str) -> bytes:
+    """A progressive JPEG whose last scan comes that many times more."""
+    data = encoded(Image.fromarray(noise(64, 64, 3)).convert(mode), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    return data[:-2] + data[last:-2] * times + b"\xff\xd9"
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_a_jpeg_of_very_many_scans_is_refused(mode: str) -> None:
+    assert decode(scans_repeated(20, mode), 64).shape == (64, 64, 3)
+    with pytest.raises(UndecodableError, match="more than 100 scans"):
+        decode(scans_repeated(120, mode), 64)
+
+
+@pytest.mark.parametrize("options", [{}, {"exif": b"Exif\x00\x00" + b"\xff\xda" * 200}])
+def test_what_merely_looks_like_scans_does_not_count(options: dict) -> None:
+    """In a segment of metadata, and behind the end, where telephones keep a film."""
+    image = Image.fromarray(noise(64, 64, 3))
+    plain = encoded(image, "JPEG", quality=100)
+    data = encoded(image, "JPEG", quality=100, **options) + b"\xff\xda\x00\x02" * 200
+    np.testing.assert_array_equal(decode(data, 64), decode(plain, 64))
+
+
+@pytest.mark.parametrize("kind", ["RGB", "RGBA", "LA", "grey", "palette", "transparent RGB"])
+def test_in_bands_a_picture_is_what_it_is_at_once(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "palette":
+        image = Image.fromarray(noise(40, 30, 4)).quantize(16)
+        data = encoded(image, transparency=3)
+    elif kind == "transparent RGB":
+        data = encoded(Image.fromarray(noise(40, 30, 3) // 200), transparency=(0, 1, 0))
+    else:
+        colour, channels = {"grey": (0, 1), "RGB": (2, 3), "LA": (4, 2), "RGBA": (6, 4)}[kind]
+        values = noise(40, 30 * channels, dtype=np.uint16).astype(">u2")
+        rows = b"".join(b"\0" + row.tobytes() for row in values)
+        data = png(30, 40, 16, colour, rows)
+    whole = decode(data, 24)
+    monkeypatch.setattr(decode_module, "_BAND_PIXELS", 30 * 7)
+    np.testing.assert_array_equal(decode(data, 24), whole)
+
+
+@pytest.mark.parametrize("colour", [0, 6])
+def test_sixteen_bits_take_little_more_memory_than_the_picture(colour: int) -> None:
+    channels = {0: 1, 6: 4}[colour]
+    data = png(2000, 1500, 16, colour, b"\0" * (1 + 2000 * 2 * channels) * 1500)
+    tracemalloc.start()
+    decode(data, 64)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2000 * 1500 * channels * 7
 
 
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.9])

@@ -9,7 +9,7 @@ What the file is, its content tells, never its name. The rules:
   whatever they hold, as is TIFF of 12 bits, or of 16 in separate planes;
 - CMYK becomes RGB by Pillow's plain formula, colour profiles are not applied;
 - of an animation or a multi-page file the first frame; EXIF orientation is applied;
-- more than 25 million pixels are refused from the header, before any decoding;
+- more than 25 million pixels, or a JPEG of more than 100 scans, are refused before any decoding;
 - a picture of the wanted size is left as it is; any other is cut to its central square (of the upright picture)
   and scaled with Pillow's antialiased bicubic filter: sharper than a box, less ringing than Lanczos, and computed
   in integers, so the same everywhere.
@@ -18,6 +18,7 @@ What the file is, its content tells, never its name. The rules:
 from __future__ import annotations
 
 import io
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -30,11 +31,16 @@ import simplejpeg
 from PIL import Image, ImageFile, ImageOps
 
 MAX_PIXELS = 25_000_000
+MAX_SCANS = 100  # of a JPEG, each over all its pixels; progressive ones have about ten
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 DECODE_VERSION = 2  # raised whenever a rule above changes, so that packs are made anew
 
 _BITS_PER_SAMPLE, _PLANAR_CONFIGURATION = 258, 284  # tags of TIFF
 _WARNINGS = Lock()  # Python's warning filters belong to all threads
+_BAND_PIXELS = 1 << 18
+# In a JPEG: bytes that open a segment, or end a scan's pixels. Zeros and restarts (D0..D7) are part of the pixels.
+_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
+_SCAN, _END = 0xDA, 0xD9
 _GREY_MODES = ("1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N")
 # Of 16-bit colours Pillow keeps the high bytes. By this raw mode it finds the low ones, in these channels.
 _SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
@@ -68,6 +74,8 @@ def decode_into(data: bytes, pixels: np.ndarray) -> Seen:
     """Like :func:`decode` into ``pixels``, a contiguous uint8[size, size, 3]. Raises: UndecodableError."""
     if not data:
         raise UndecodableError("the file is empty")
+    if data[:2] == b"\xff\xd8" and _scans(data) > MAX_SCANS:
+        raise UndecodableError(f"a JPEG of more than {MAX_SCANS} scans")
     seen = _decode_jpeg(data, pixels)
     if seen is not None:
         return seen
@@ -81,6 +89,18 @@ def central_square(width: int, height: int) -> tuple[float, float, float, float]
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
     return left, top, left + side, top + side
+
+
+def _scans(data: bytes) -> int:
+    """How many scans a JPEG has; what comes behind its end does not count. The search ends with the first too many."""
+    place, scans = 2, 0
+    while scans <= MAX_SCANS and (found := _MARKER.search(data, place)):
+        kind = data[found.end() - 1]
+        if kind == _END:
+            break
+        scans += kind == _SCAN
+        place = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
+    return scans
 
 
 def _decode_jpeg(data: bytes, pixels: np.ndarray) -> Seen | None:
@@ -126,10 +146,14 @@ def _open_with_pillow(data: bytes) -> tuple[Image.Image, bool]:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without Pillow's warnings about metadata and sizes: what matters of them is checked here."""
+    """Without Pillow's warnings about metadata, and its limit of pixels: what matters of them is checked here."""
     with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def _check_pixels(width: int, height: int) -> None:
@@ -158,8 +182,17 @@ def _load(image: ImageFile.ImageFile, data: bytes) -> None:
     with _quietly():
         other = Image.open(io.BytesIO(data), formats=FORMATS)
     other.tile = [tile._replace(args=_with_raw_mode(tile.args, other_mode)) for tile in other.tile]
-    high, low = np.asarray(image), np.asarray(other)[..., channels]
-    image.frombytes(_eight_bits(high.astype(np.int64) * 256 + low).tobytes())
+    high, low = np.array(image), np.asarray(other)
+    for rows in _bands(image):
+        high[rows] = _eight_bits(high[rows].astype(np.uint32) * 256 + low[rows][..., channels])
+    image.frombytes(high)
+
+
+def _bands(image: Image.Image) -> Iterator[slice]:
+    """The rows of a picture, some at a time: what is computed of large pictures at once takes memory."""
+    rows = max(1, _BAND_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        yield slice(top, min(top + rows, image.height))
 
 
 def _raw_mode(tile: Any) -> str:
@@ -186,11 +219,19 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
-        return Image.fromarray(_eight_bits(np.asarray(image).astype(np.int64))).convert("RGB")
-    if image.has_transparency_data:
-        over = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", over.size, "white"), over).convert("RGB")
-    return image.convert("RGB")
+        values = np.asarray(image)
+        grey = np.empty(values.shape, np.uint8)
+        for rows in _bands(image):
+            grey[rows] = _eight_bits(values[rows].astype(np.uint32))
+        return Image.fromarray(grey).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    laid = Image.new("RGB", image.size)
+    for rows in _bands(image):
+        over = image.crop((0, rows.start, image.width, rows.stop)).convert("RGBA")
+        white = Image.new("RGBA", over.size, "white")
+        laid.paste(Image.alpha_composite(white, over).convert("RGB"), (0, rows.start))
+    return laid
 
 
 def _fit(image: Image.Image, pixels: np.ndarray) -> None:

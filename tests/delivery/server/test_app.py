@@ -181,6 +181,51 @@ def test_a_full_queue_says_when_to_come_again(make_client, monkeypatch):
     assert client.service.desk.working == 0
 
 
+def test_nothing_is_begun_for_a_client_who_has_gone(make_client, monkeypatch):
+    client = make_client(workers=1)
+    go_on, label, begun = threading.Event(), routes.label, []
+
+    def slow_label(*arguments):
+        begun.append(arguments[1][0].data)
+        assert go_on.wait(60)
+        return label(*arguments)
+
+    monkeypatch.setattr(routes, "label", slow_label)
+    body, other = picture(), picture(20, 20, 230)
+
+    async def ask_and_leave():
+        first = asyncio.create_task(client.ask("POST", "/predict", content=body))
+        while not begun:
+            await asyncio.sleep(0.01)
+        said = []
+
+        async def receive(events=[{"type": "http.request", "body": other}]):  # noqa: B006
+            return events.pop() if events else {"type": "http.disconnect"}
+
+        async def send(event):
+            said.append(event)
+
+        scope = {"type": "http", "method": "POST", "path": "/predict", "raw_path": b"/predict"}
+        scope |= {"query_string": b"", "headers": [(b"host", b"localhost")], "scheme": "http"}
+        await client.app(scope | {"http_version": "1.1"}, receive, send)
+        while client.service.desk.waiting:
+            await asyncio.sleep(0.01)
+        go_on.set()
+        return said[0]["status"], await first
+
+    status, answered = asyncio.run(ask_and_leave())
+    assert (status, answered.status_code) == (400, 200)
+    assert begun == [body]
+
+
+def test_the_pictures_of_a_request_have_a_limit_together(make_client):
+    client = make_client(pixels=200)
+    files = [("file", (f"{number}.png", picture(side=12))) for number in range(4)]
+    said = client.post("/predict", files=files).json()["pictures"]
+    assert ["answers" in one for one in said] == [True, True, False, False]
+    assert {one["error"]["kind"] for one in said[2:]} == {"TooManyPixels"}
+
+
 def test_two_classifiers_answer_side_by_side(make_client, two):
     client = make_client(two)
     answers = client.post("/predict", picture()).json()["pictures"][0]["answers"]

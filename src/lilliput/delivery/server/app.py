@@ -91,7 +91,8 @@ def _add_answers(app: FastAPI, service: Service) -> None:
     async def predict(request: Request, top: Top = 5) -> Response:
         with service.memory.hold() as take:
             sent, is_form = await pictures_sent(request, service.limits, take)
-            said = await service.desk.do(label, service.served, sent, top)
+            asked = (service.served, sent, top, service.limits.pixels)
+            said = await service.desk.do(request, label, *asked)
         refused = [one["error"] for one in said if "error" in one]
         service.counts.images(len(said) - len(refused), len(refused))
         if refused and not is_form:
@@ -109,7 +110,7 @@ def _add_answers(app: FastAPI, service: Service) -> None:
         one = service.named(classifier)
         with service.memory.hold() as take:
             sent, _ = await pictures_sent(request, service.limits, take)
-            best, drops = await service.desk.do(explain, one, sent[0])
+            best, drops = await service.desk.do(request, explain, one, sent[0])
         rounded = drops.round(6).tolist()
         return AsciiJSON({"classifier": one.name, "best": best._asdict(), "drops": rounded})
 

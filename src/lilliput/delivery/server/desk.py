@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
+from starlette.requests import Request
+
 from lilliput.delivery.server.refusal import Refusal
 
 P = ParamSpec("P")
@@ -31,8 +33,13 @@ class Desk:
         """How many pieces of work wait for a thread."""
         return self._taken - self.working
 
-    async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The result of ``work``, done in a thread. Raises: Refusal when the queue is full; what ``work`` raises."""
+    async def do(
+        self, request: Request, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The result of ``work``, done in a thread; nothing is begun for a client who has gone.
+
+        Raises: Refusal when the queue is full, or the client has gone; what ``work`` raises.
+        """
         if self._taken >= self._workers + self._queue:
             raise Refusal(
                 503,
@@ -42,10 +49,16 @@ class Desk:
                 {"Retry-After": "1"},
             )
         self._taken += 1
-        future = asyncio.wrap_future(self._pool.submit(work, *args, **kwargs))
+        job = self._pool.submit(work, *args, **kwargs)
+        future = asyncio.wrap_future(job)
+        gone = asyncio.ensure_future(_gone(request))
         try:
+            await asyncio.wait((future, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not future.done() and job.cancel():
+                raise Refusal(400, "ClientGone", "the client has gone")
             return await asyncio.shield(future)
         finally:
+            gone.cancel()
             # A place is free when its work has ended, not when nobody waits for it any more.
             future.add_done_callback(self._leave)
 
@@ -57,3 +70,9 @@ class Desk:
         self._taken -= 1
         if not future.cancelled():
             future.exception()  # known to whoever waited
+
+
+async def _gone(request: Request) -> None:
+    """Ends when the client has left; the whole body has been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

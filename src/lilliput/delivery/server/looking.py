@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lilliput.data.decode import MAX_PIXELS, UndecodableError, decode
+from lilliput.data.decode import MAX_PIXELS, UndecodableError, decode_into
 from lilliput.delivery.classifier import Classifier, Guess
 from lilliput.delivery.description import Description
 from lilliput.delivery.server.body import Sent
@@ -51,9 +51,15 @@ class Looked(NamedTuple):
     drops: NDArray[np.float64]
 
 
-def label(all_served: Sequence[Served], sent: Sequence[Sent], top: int) -> list[dict[str, Any]]:
-    """What every classifier says to every picture: ``top`` classes, the best first; or why it cannot be read."""
-    seen = [_decoded(all_served, one) for one in sent]
+def label(
+    all_served: Sequence[Served], sent: Sequence[Sent], top: int, most_pixels: int
+) -> list[dict[str, Any]]:
+    """What every classifier says to every picture: ``top`` classes, the best first; or why it cannot be read.
+
+    Once pictures of ``most_pixels`` together have been decoded, the others are not.
+    """
+    sizes = {one.classifier.size for one in all_served}
+    seen = _all_decoded(sent, sizes, most_pixels)
     said: list[list[dict[str, Any]]] = [[] for _ in sent]
     good = [number for number, one in enumerate(seen) if not isinstance(one, Refusal)]
     for one in all_served:
@@ -106,16 +112,35 @@ def cover(image: NDArray[np.uint8], grid: int) -> NDArray[np.uint8]:
 
 def read(data: bytes, size: int) -> NDArray[np.uint8]:
     """A picture as uint8[size,size,3], as training saw it. Raises: Refusal."""
+    return _read(data, {size})[0][size]
+
+
+def _read(data: bytes, sizes: Iterable[int]) -> tuple[dict[int, NDArray[np.uint8]], int]:
+    """A picture in every size, and how many pixels it took to decode. Raises: Refusal."""
+    found = {size: np.empty((size, size, 3), np.uint8) for size in sizes}
     try:
-        return decode(data, size)
+        seen = [decode_into(data, pixels) for pixels in found.values()]
     except UndecodableError as error:
         raise Refusal(422, "UndecodableError", str(error), _HINT) from None
+    return found, sum(one.width * one.height for one in seen)
 
 
-def _decoded(all_served: Sequence[Served], sent: Sent) -> Mapping[int, NDArray[np.uint8]] | Refusal:
-    """The picture in every size that is asked for, or why there is none."""
-    try:
-        sizes = {one.classifier.size for one in all_served}
-        return {size: read(sent.data, size) for size in sizes}
-    except Refusal as refusal:
-        return refusal
+def _all_decoded(
+    sent: Sequence[Sent], sizes: Iterable[int], most_pixels: int
+) -> list[Mapping[int, NDArray[np.uint8]] | Refusal]:
+    """Every picture in every size that is asked for, or why there is none."""
+    decoded: list[Mapping[int, NDArray[np.uint8]] | Refusal] = []
+    pixels = 0
+    for one in sent:
+        if pixels >= most_pixels:
+            most = f"the pictures before it have {most_pixels // 1_000_000} million pixels already"
+            decoded.append(Refusal(422, "TooManyPixels", most, "send it in a request of its own"))
+            continue
+        try:
+            found, more = _read(one.data, sizes)
+        except Refusal as refusal:
+            decoded.append(refusal)
+        else:
+            decoded.append(found)
+            pixels += more
+    return decoded
