@@ -281,7 +281,7 @@ def explain(
     if not any(opened.predictions(split).is_labelled for split in opened.splits_predicted):
         predictions_of(opened, data=pack)
     chosen = choose_pictures(opened, pack, images)
-    from lilliput.experiment import load_model
+    from lilliput.evaluation import load_model
     from lilliput.models.saliency import saliency_maps
 
     maps = saliency_maps(load_model(opened), chosen.images, chosen.predicted, method=method)

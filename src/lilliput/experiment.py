@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 import lilliput
@@ -17,11 +15,8 @@ from lilliput.data.batches import Batches
 from lilliput.data.pack import Pack
 from lilliput.data.selection import (
     DataSet,
-    Selection,
     drop_digest,
     select,
-    select_heldout,
-    select_split,
 )
 from lilliput.data.statistics import (
     empty_statistics,
@@ -34,9 +29,7 @@ from lilliput.models.build import build_model
 from lilliput.models.whiten import whiten
 from lilliput.overrides import differences
 from lilliput.recipe import Recipe, load_recipe
-from lilliput.results.ensemble import Ensemble
 from lilliput.results.history import Epoch
-from lilliput.results.predictions import Predictions
 from lilliput.results.run import Run, refuse_occupied
 from lilliput.training.average import Average
 from lilliput.training.checkpoint import load_checkpoint, newest_checkpoint
@@ -47,10 +40,11 @@ from lilliput.training.optimizer import make_optimizer
 from lilliput.training.probe import choose_runtime
 from lilliput.training.processes import ALONE, Group, World
 from lilliput.training.record import Beginning, Record, RunRecord, fit_recorded
-from lilliput.training.runtime import Runtime, recorded_runtime, runtime_here
+from lilliput.training.runtime import Runtime, recorded_runtime
 from lilliput.training.start import start_digest, start_from
-from lilliput.training.validation import Validation, predict_selection
-from lilliput.training.weights import read_network, write_tensors
+from lilliput.training.teacher import lesson_of, teacher_digest
+from lilliput.training.validation import Validation
+from lilliput.training.weights import write_tensors
 
 __all__ = [
     "Group",
@@ -58,12 +52,8 @@ __all__ = [
     "Runtime",
     "Step",
     "Sweep",
-    "evaluate_run",
     "follow_steps",
-    "load_model",
-    "places_of_classes",
     "rate_steps",
-    "refuse_other_size",
     "run_experiment",
     "run_steps",
 ]
@@ -124,6 +114,8 @@ def run_steps(
         environment = describe_environment(runtime, pack, command, dropped)
         if recipe.model.start:
             environment["start_sha256"] = start_digest(recipe.model.start)
+        if recipe.teacher.path:
+            environment["teacher_sha256"] = teacher_digest(recipe.teacher)
         run = Run.create(folder, recipe.to_toml(), environment, dataset.classes)
         state = _new_state(model, recipe, runtime)
     try:
@@ -195,90 +187,13 @@ def _finish(
     write_tensors(run.weights_path, state.judged.state_dict(), metadata)
 
 
-def evaluate_run(
-    run: Run, pack: Pack, split: str = "val", views: Sequence[str] | None = None
-) -> Predictions:
-    """What the trained network says to a split of a pack.
-
-    Stored in the run when it is the data the run was trained on, asked with the recipe's own views; so what a report
-    shows is always of the run's own data.
-    ``split`` is a split of the pack, or ``heldout``: what the recipe held out of train.
-    Raises: RunError when the pack has other classes, another size or no such split.
-    """
-    recipe = load_recipe(run.recipe_path)
-    runtime = runtime_here(run.environment.get("runtime", {}))
-    model = runtime.place(load_model(run))
-    selection = _selection_of(run, recipe, pack, split)
-    refuse_other_size(run, pack, tuple(json.loads(run.weights_metadata()["image_size"])))
-    asked = recipe.evaluation.views if views is None else tuple(views)
-    predictions = predict_selection(model, selection, asked, runtime)
-    if asked == recipe.evaluation.views and _fingerprint(run) == pack.fingerprint:
-        run.save_predictions(split, predictions)
-    return predictions
-
-
-def load_model(run: Run) -> nn.Sequential:
-    """The trained network of a run, in evaluation mode, on the CPU: images uint8[b,3,h,w] in, logits out.
-
-    Raises: RunError when its weights are missing or damaged.
-    """
-    if not run.weights_path.is_file():
-        raise RunError(
-            f"{run.path} has no weights yet", "finish the training: lilliput train ... --resume"
-        )
-    return read_network(run.weights_path).model
-
-
-def _selection_of(run: Run, recipe: Recipe, pack: Pack, split: str) -> Selection:
-    places = places_of_classes(run, pack)
-    if split == "heldout" and recipe.data.holds_out:
-        if _fingerprint(run) != pack.fingerprint:
-            raise RunError(
-                f"{pack.path} is not the data {run.name} held images out of",
-                "name the data it was trained on",
-            )
-        selection = select_heldout(pack, recipe.data, recipe.seed)
-    elif split in pack:
-        selection = select_split(pack, split, places)
-    else:
-        raise RunError(
-            f"there is no split '{split}' in {pack.path}", "it has: " + ", ".join(pack.splits)
-        )
-    return selection
-
-
-def _fingerprint(run: Run) -> str | None:
-    """Of the data a run was trained on."""
-    return run.environment.get("data", {}).get("fingerprint")
-
-
-def places_of_classes(trained: Run | Ensemble, pack: Pack) -> NDArray[np.int64]:
-    """Where the classes of a run or an ensemble stand among the pack's. Raises: RunError when one is not there."""
-    place = {one.id: number for number, one in enumerate(pack.classes)}
-    if not {one.id for one in trained.classes} <= set(place):
-        raise RunError(
-            f"{pack.path} has other classes than {trained.name} was trained on",
-            "name the data it was trained on",
-        )
-    return np.array([place[one.id] for one in trained.classes])
-
-
-def refuse_other_size(trained: Run | Ensemble, pack: Pack, size: tuple[int, int]) -> None:
-    """Raises: RunError when the images of the pack are not of ``size`` (height, width), as those of training were."""
-    if pack.image_size != size:
-        raise RunError(
-            f"{pack.path} holds images of {pack.image_size} pixels; {trained.name} was trained on {size}",
-            f"prepare it with --size {size[0]}",
-        )
-
-
 def _open_to_resume(folder: Path, recipe: Recipe, pack: Pack) -> Run:
     """The run to go on with. Raises: RunError showing every difference of recipe or data."""
     run = Run.open(folder)
     # Read as a recipe, so that keys younger than the run have their defaults.
     began_with = load_recipe(run.recipe_path)
     changed = differences(began_with.model_dump(mode="json"), recipe.model_dump(mode="json"))
-    trained_on = _fingerprint(run)
+    trained_on = run.fingerprint
     if trained_on != pack.fingerprint:
         changed.append(f"data: {str(trained_on)[:16]}, now {pack.fingerprint[:16]} ({pack.path})")
     if recipe.data.drop == began_with.data.drop != "":
@@ -339,12 +254,14 @@ def _new_model(recipe: Recipe, dataset: DataSet, *, goes_on: bool = False) -> nn
 
 
 def _batches(recipe: Recipe, dataset: DataSet, device: torch.device, world: World) -> Batches:
+    lesson = lesson_of(recipe.teacher, dataset, device)
     batches = Batches(
         dataset.training,
         len(dataset.classes),
         batch_images=recipe.training.batch_images,
         seed=recipe.seed,
-        augmentations=augmentations(recipe.augment, recipe.training.epochs),
+        augmentations=[*augmentations(recipe.augment, recipe.training.epochs), *lesson.live],
         device=device,
+        targets=lesson.stored,
     )
     return batches.shared(world, mixes=mixes(recipe.augment))

@@ -36,7 +36,7 @@ def predictions_of(
     if isinstance(result, Ensemble):
         return _combined(result, split, None if data is None else open_data(data), views)
     pack = open_data(trained_on(result) if data is None else data)
-    from lilliput.experiment import evaluate_run
+    from lilliput.evaluation import evaluate_run
 
     return evaluate_run(result, pack, split, views)
 
@@ -44,9 +44,7 @@ def predictions_of(
 def is_of(result: Run | Ensemble, pack: Pack) -> bool:
     """Whether it is the data that every network of ``result`` was trained on."""
     runs = result.members if isinstance(result, Ensemble) else (result,)
-    return all(
-        run.environment.get("data", {}).get("fingerprint") == pack.fingerprint for run in runs
-    )
+    return all(run.fingerprint == pack.fingerprint for run in runs)
 
 
 def trained_on(run: Run) -> Path:

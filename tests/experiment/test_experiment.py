@@ -14,11 +14,10 @@ import torch
 
 from lilliput.data.pack import Pack
 from lilliput.errors import LilliputError, RecipeError, RunError, TrainingError
+from lilliput.evaluation import evaluate_run, load_model
 from lilliput.experiment import (
     Runtime,
     Step,
-    evaluate_run,
-    load_model,
     run_experiment,
     run_steps,
 )

@@ -15,7 +15,8 @@ import torch
 from lilliput.data.pack import Pack
 from lilliput.data.prepare import prepare
 from lilliput.errors import RecipeError, RunError
-from lilliput.experiment import load_model, run_experiment, run_steps
+from lilliput.evaluation import load_model
+from lilliput.experiment import run_experiment, run_steps
 from lilliput.results.run import Run
 
 from ..conftest import fabricate_pack

@@ -107,9 +107,12 @@ Augmentation = Callable[[Batch, Draws], Batch]
 
 
 class Batches:
-    """The training images in random order, augmented, a batch at a time, every image once per epoch."""
+    """The training images in random order, augmented, a batch at a time, every image once per epoch.
 
-    def __init__(
+    ``targets`` float32[n,classes], a probability per class for every selected image, stand for the labels.
+    """
+
+    def __init__(  # noqa: PLR0913
         self,
         selection: Selection,
         classes: int,
@@ -118,6 +121,7 @@ class Batches:
         seed: int,
         augmentations: Sequence[Augmentation] = (),
         device: torch.device | None = None,
+        targets: NDArray[np.float32] | None = None,
     ) -> None:
         self.selection = selection
         self.classes = classes
@@ -125,6 +129,7 @@ class Batches:
         self.seed = seed
         self.augmentations = tuple(augmentations)
         self.device = device or torch.device("cpu")
+        self.targets = targets
         self.share = Share()
         self._reads_one_before = False
 
@@ -169,9 +174,11 @@ class Batches:
         return with_one_before(part, images) if self._reads_one_before else part
 
     def _with_targets(self, images: Tensor, places: NDArray[np.int64]) -> Batch:
+        boxes = send(torch.from_numpy(self.selection.boxes(places)), self.device)
+        if self.targets is not None:
+            return Batch(images, send(torch.from_numpy(self.targets[places]), self.device), boxes)
         labels = send(torch.from_numpy(self.selection.labels[places]), self.device)
         targets = torch.zeros(len(places), self.classes, device=self.device)
-        boxes = send(torch.from_numpy(self.selection.boxes(places)), self.device)
         return Batch(images, targets.scatter_(1, labels[:, None], 1.0), boxes)
 
     @cached_property

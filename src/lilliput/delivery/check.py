@@ -14,7 +14,7 @@ from lilliput.data.selection import Selection, select_split
 from lilliput.delivery.deliverable import image_size, views_of
 from lilliput.delivery.sessions import Session
 from lilliput.errors import LilliputError
-from lilliput.experiment import load_model, places_of_classes, refuse_other_size
+from lilliput.evaluation import load_model, places_of_classes, refuse_other_size
 from lilliput.models.predict import predict
 from lilliput.predicting import is_of
 from lilliput.results.combine import combine

@@ -18,7 +18,7 @@ from torch.nn.functional import one_hot
 from lilliput.delivery.description import Description
 from lilliput.delivery.resizing import ExactResize
 from lilliput.errors import RunError
-from lilliput.experiment import load_model
+from lilliput.evaluation import load_model
 from lilliput.models.blocks import ResidualBlock, ResizedImages, Standardize
 from lilliput.models.predict import VIEWS
 from lilliput.models.shared import BatchNorm

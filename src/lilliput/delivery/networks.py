@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lilliput.delivery.classifier import Ask, Classifier, side_of
 from lilliput.errors import RunError, UsageError
-from lilliput.experiment import load_model
+from lilliput.evaluation import load_model
 from lilliput.models.predict import VIEWS, predict
 from lilliput.notation import parse, trace
 from lilliput.recipe import load_recipe

@@ -23,6 +23,7 @@ from lilliput.recipe.data import DataRecipe
 from lilliput.recipe.model import EvaluationRecipe, ModelRecipe, plan_of
 from lilliput.recipe.optimizer import OptimizerRecipe, ScheduleRecipe
 from lilliput.recipe.section import Section
+from lilliput.recipe.teacher import TeacherRecipe
 from lilliput.recipe.training import TrainingRecipe
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Recipe",
     "ScheduleRecipe",
     "Section",
+    "TeacherRecipe",
     "TrainingRecipe",
     "load_recipe",
     "recipe_keys",
@@ -54,6 +56,7 @@ class Recipe(Section):
     optimizer: OptimizerRecipe = OptimizerRecipe()
     schedule: ScheduleRecipe = ScheduleRecipe()
     training: TrainingRecipe
+    teacher: TeacherRecipe = TeacherRecipe()
     evaluation: EvaluationRecipe = EvaluationRecipe()
 
     @field_validator("training")

@@ -174,6 +174,11 @@ class Run(Predicted):
             raise RunError(f"{self.environment_path} is damaged: not a JSON object")
         return environment
 
+    @property
+    def fingerprint(self) -> str | None:
+        """Of the data it was trained on, as its pack has it; None where that is not known."""
+        return self.environment.get("data", {}).get("fingerprint")
+
     def save_environment(self, environment: Mapping[str, Any]) -> None:
         """Replace ``environment.json`` atomically. Raises: StorageError."""
         write_text(self.environment_path, json.dumps(environment, indent=2) + "\n")
