@@ -169,6 +169,7 @@ def test_without_a_picture_there_is_no_sheet(weights, capsys):
         (["a.png", "--top", "0"], "top = 0"),
         (["a.png", "--sheet", "s.jpg"], "--sheet s.png"),
         (["a.png", "--csv", "."], "is a folder"),
+        (["a.png", "--csv", "both.png", "--sheet", "./both.png"], "both name both.png"),
         (["a.png", "--device", "abacus"], "no device 'abacus'"),
         (["*.tiff"], "no file fits"),
         (["."], "no pictures in the folder"),

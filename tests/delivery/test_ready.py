@@ -11,7 +11,7 @@ from PIL import Image
 from lilliput.cli import main
 from lilliput.delivery.classifier import Classifier
 from lilliput.delivery.ready import READY, ready_made, with_classifier
-from lilliput.errors import RunError
+from lilliput.errors import RunError, UsageError
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +39,24 @@ def test_a_classifier_is_known_by_its_form(word: str) -> None:
     os.mkdir("run")
     Path("run", "recipe.toml").touch()
     assert with_classifier([word, "a.jpg"]) == (word, ("a.jpg",))
+
+
+@pytest.mark.parametrize("name", ["noext", "photo.heic", "a[1].png", "-"])
+def test_a_file_is_a_picture_unless_its_ending_is_a_classifiers(name: str) -> None:
+    Path(name).touch()
+    assert with_classifier([name]) == (READY, (name,))
+
+
+@pytest.mark.parametrize("name", ["m1[1].onnx", "what?.safetensors", "*.PT2"])
+def test_a_classifier_may_have_the_name_of_a_pattern(name: str) -> None:
+    Path(name).touch()
+    assert with_classifier([name, "a.jpg"]) == (name, ("a.jpg",))
+
+
+@pytest.mark.parametrize("name", ["photos/", "photo.heic", "runs/m9"])
+def test_what_is_not_there_is_named(name: str) -> None:
+    with pytest.raises(UsageError, match=f"neither a picture nor a folder at '{name}'"):
+        with_classifier([name])
 
 
 def test_pictures_are_labelled_straight_after_the_installation(capsys) -> None:

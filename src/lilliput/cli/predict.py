@@ -185,6 +185,8 @@ def _check_outputs(
     """Raises: UsageError when two outputs want one place, or a place is taken."""
     if sum(formats) > 1:
         raise UsageError("--json, --jsonl and --csv - all take the standard output", "choose one")
+    if csv and sheet and csv != STDOUT and csv.resolve() == sheet.resolve():
+        raise UsageError(f"--csv and --sheet both name {sheet}", "name two files")
     for path, option in ((csv, "--csv"), (sheet, "--sheet")):
         if path is not None and not path == STDOUT == csv:
             refuse_taken(path, str(path / "out"), force=force, option=option)

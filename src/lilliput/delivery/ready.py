@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from lilliput.delivery.pictures import ENDINGS
+from lilliput.errors import UsageError
 from lilliput.results.open import is_ours
 
 READY = "tiny-imagenet-200"
@@ -30,14 +31,26 @@ def named(path: str | Path) -> Path:
 def with_classifier(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """A classifier and the pictures it is to label: the words as they are, or ``READY`` before them.
 
-    The first word is a picture when it is ``-``, ends like one or is a pattern, or is a folder that none of Lilliput's
-    commands has written.
+    The first word is a picture when it is ``-``, a file that is no classifier by its ending, a folder that none of
+    Lilliput's commands has written, or names no file but ends like a picture or is a pattern.
+    Raises: UsageError when it stands alone and nothing is there.
     """
     first, *others = words
+    if not others and first != READY and not _is_picture(first) and not os.path.lexists(first):
+        raise UsageError(
+            f"there is neither a picture nor a folder at {first!r}",
+            "name files, folders or patterns; before them a classifier, if another is to answer",
+        )
     return (READY, tuple(words)) if _is_picture(first) else (first, tuple(others))
 
 
 def _is_picture(word: str) -> bool:
+    from lilliput.delivery.classifier import (
+        OPENERS,  # which asks here what the name READY stands for
+    )
+
     if os.path.isdir(word):
         return not is_ours(word)
+    if os.path.lexists(word):
+        return Path(word).suffix.casefold() not in OPENERS
     return word == "-" or word.casefold().endswith(ENDINGS) or glob.has_magic(word)

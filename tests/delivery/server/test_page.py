@@ -5,12 +5,14 @@ Needs Playwright (in the extra dev) and the system's own Chromium; without them 
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ...conftest import Visit as PageVisit
 from .conftest import encode, picture, running
@@ -127,6 +129,51 @@ def test_it_shows_what_was_looked_at(visit: Visit) -> None:
     assert corner > 240 and elsewhere == 128
     # The test itself reads the canvas twice, of which Chromium remarks that it could be faster.
     assert [text for text in visit.troubles if "willReadFrequently" not in text] == []
+
+
+def test_the_veil_leaves_nothing_behind(visit: Visit) -> None:
+    """On a picture that is partly transparent, and on one that the browser cannot show."""
+    half = np.zeros((8, 8, 4), np.uint8)
+    half[:, :4] = (255, 60, 60, 130)
+    tiff = io.BytesIO()
+    Image.fromarray(half[..., :3]).save(tiff, "TIFF")
+    visit.choose(("half.png", encode(half)), ("pic.tiff", tiff.getvalue()))
+    for name in ("half.png", "pic.tiff"):
+        card = visit.card(name)
+        card.locator(".classes li").first.wait_for()
+        before = card.locator("canvas").evaluate("(canvas) => canvas.toDataURL()")
+        for _ in range(2):
+            card.get_by_role("button", name="What did it look at?").click()
+            card.get_by_role("button", name="Show all of it").wait_for()
+            assert card.locator("canvas").evaluate("(canvas) => canvas.toDataURL()") != before
+            card.get_by_role("button", name="Show all of it").click()
+            assert card.locator("canvas").evaluate("(canvas) => canvas.toDataURL()") == before
+
+
+@pytest.mark.parametrize("kind", ["paste", "drop"])
+def test_what_holds_no_picture_is_told_for_all_to_see(visit: Visit, kind: str) -> None:
+    visit.page.evaluate(
+        """(kind) => {
+          const data = new DataTransfer();
+          data.setData("text/plain", "https://elsewhere.example/cat.jpg");
+          document.body.dispatchEvent(kind === "paste"
+            ? new ClipboardEvent("paste", { clipboardData: data, bubbles: true })
+            : new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+        }""",
+        kind,
+    )
+    message = visit.page.locator("#message")
+    assert message.inner_text() == "There was no picture in that."
+    assert visit.page.inner_text("#status") == "There was no picture in that."
+    visit.choose(("tomato.png", picture()))
+    visit.card("tomato.png").locator("li").first.wait_for()
+    assert not message.is_visible()
+
+
+def test_an_example_that_does_not_come_is_told_for_all_to_see(visit: Visit) -> None:
+    visit.page.route("**/examples/*", lambda route: route.abort())
+    visit.page.locator("#examples button").first.click()
+    visit.page.locator("#message", has_text="The server does not answer.").wait_for()
 
 
 def test_hostile_names_are_text(visit: Visit) -> None:

@@ -17,6 +17,13 @@ function make(tag, className = "", text = "") {
 
 function say(text) { byId("status").textContent = text; }
 
+// For what has no card to stand in.
+function tell(text) {
+  say(text);
+  byId("message").textContent = text;
+  byId("message").hidden = !text;
+}
+
 function percent(share) {
   if (share > 0 && share < 0.0005) return "< 0.1 %";
   return `${(100 * share).toFixed(1)} %`;
@@ -81,7 +88,8 @@ function turn() {
 
 function addFiles(files) {
   const chosen = [...files];
-  if (!chosen.length) return say("There was no picture in that.");
+  if (!chosen.length) return tell("There was no picture in that.");
+  tell("");
   byId("answers").hidden = false;
   for (const file of chosen) addCard(file, file.name || "pasted picture");
   say(chosen.length === 1 ? "One picture is being looked at." : `${chosen.length} pictures are being looked at.`);
@@ -106,7 +114,7 @@ function addCard(file, name) {
   right.append(head, body);
   card.append(left, right);
   byId("cards").prepend(card);
-  const picture = { file, name, canvas, body, bitmap: null };
+  const picture = { file, name, canvas, body, plain: null };
   showPicture(picture);
   look(picture);
 }
@@ -121,6 +129,7 @@ function removeCard(card) {
 function clearCards() {
   byId("cards").replaceChildren();
   byId("answers").hidden = true;
+  tell("");
   byId("choose").focus();
 }
 
@@ -134,7 +143,6 @@ async function showPicture(picture) {
     context.imageSmoothingQuality = "high";
     context.drawImage(bitmap, (bitmap.width - side) / 2, (bitmap.height - side) / 2, side, side, 0, 0, PIXELS, PIXELS);
     bitmap.close();
-    picture.bitmap = await createImageBitmap(picture.canvas);
   } catch {
     const context = picture.canvas.getContext("2d");
     context.fillStyle = getComputedStyle(document.body).getPropertyValue("--muted");
@@ -142,6 +150,8 @@ async function showPicture(picture) {
     context.font = "24px system-ui, sans-serif";
     context.fillText("no preview", PIXELS / 2, PIXELS / 2);
   }
+  picture.plain = picture.canvas.cloneNode();
+  picture.plain.getContext("2d").drawImage(picture.canvas, 0, 0);
 }
 
 async function look(picture) {
@@ -251,7 +261,10 @@ function wordsFor(found) {
 
 function showAll(picture) {
   const context = picture.canvas.getContext("2d");
-  if (picture.bitmap) context.drawImage(picture.bitmap, 0, 0);
+  if (picture.plain) {
+    context.clearRect(0, 0, PIXELS, PIXELS);
+    context.drawImage(picture.plain, 0, 0);
+  }
   for (const button of picture.body.querySelectorAll("button.look")) {
     button.classList.remove("shown");
     button.textContent = "What did it look at?";
@@ -321,7 +334,7 @@ function exampleButton(one) {
       const drawn = await (await fetch(one.url)).blob();
       addFiles([new File([drawn], `${one.name}, drawn`, { type: drawn.type })]);
     } catch {
-      say("The server does not answer.");
+      tell("The server does not answer. Is it still running?");
     }
   });
   return button;
@@ -337,7 +350,7 @@ for (const id of ["choose", "photograph"]) {
 }
 byId("clear").addEventListener("click", clearCards);
 document.addEventListener("paste", (event) => {
-  if (event.clipboardData && event.clipboardData.files.length) addFiles(event.clipboardData.files);
+  if (event.clipboardData) addFiles(event.clipboardData.files);
 });
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
