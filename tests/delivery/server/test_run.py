@@ -21,7 +21,7 @@ import pytest
 from lilliput.delivery.classifier import Classifier
 from lilliput.delivery.ready import READY
 from lilliput.delivery.server.opening import open_served
-from lilliput.delivery.server.run import _bound
+from lilliput.delivery.server.run import _bound, _waiting_at
 from lilliput.errors import RunError, UsageError
 from lilliput.results.ensemble import Ensemble
 from lilliput.results.run import Run
@@ -65,6 +65,53 @@ def test_a_client_who_never_asks_is_left(tiny):
             assert again.recv(65536).startswith(b"HTTP/1.1 200")
             again.sendall(b"GET /hea")
             assert rest_of(again).count(b"HTTP/1.1") == 0
+
+
+PIPELINED = 2000
+
+
+def ask_without_reading(url: str) -> socket.socket:
+    """A connection with far more answers on their way than the kernel keeps."""
+    parts = urlsplit(url)
+    greedy = socket.socket()
+    greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    greedy.settimeout(60)
+    greedy.connect((parts.hostname or "", parts.port or 0))
+    greedy.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * PIPELINED)
+    return greedy
+
+
+def test_a_client_who_does_not_read_is_left(tiny):
+    with running(tiny, read_seconds=0.3) as url, ask_without_reading(url) as greedy:
+        time.sleep(1.5)
+        got = 0
+        try:
+            while part := greedy.recv(1 << 20):
+                got += part.count(b"HTTP/1.1 200")
+        except ConnectionResetError:
+            pass
+        assert got < PIPELINED / 2
+
+
+def test_a_client_who_reads_slowly_gets_all(tiny):
+    with running(tiny, read_seconds=0.3) as url, ask_without_reading(url) as slow:
+        answers, rest = 0, b""
+        while answers < 100:
+            time.sleep(0.05)
+            parts = (rest + slow.recv(32768)).split(b"HTTP/1.1 200")
+            answers, rest = answers + len(parts) - 1, parts[-1][-20:]
+
+
+def test_head_is_get_without_its_body(tiny):
+    with running(tiny) as url:
+        for path in ("/", "/healthz", "/model", "/metrics", "/examples/0.png"):
+            heads = httpx.head(f"{url}{path}")
+            assert (heads.status_code, heads.content) == (200, b"")
+            assert int(heads.headers["content-length"]) > 0
+        assert httpx.head(f"{url}/predict").status_code == 405
+        assert not any(
+            "head" in one for one in httpx.get(f"{url}/openapi.json").json()["paths"].values()
+        )
 
 
 def test_a_client_who_sends_half_a_picture_is_told(tiny):
@@ -161,6 +208,28 @@ def test_a_signal_lets_it_finish_what_it_has_accepted(
         rest, errors = process.communicate(timeout=60)
         assert (process.returncode, rest) == (0, "")
         assert errors == "stopped: all accepted requests were answered\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
+def test_a_request_that_comes_a_moment_after_the_signal_is_answered(tiny_file: Path):
+    body = picture()
+    with command(tiny_file) as (process, url), connect(url) as late:
+        httpx.get(f"{url}healthz")
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.25)
+        late.sendall(head(len(body)) + body)
+        assert rest_of(late).startswith(b"HTTP/1.1 200")
+
+
+def test_who_has_connected_is_taken_though_nobody_has_yet():
+    with _bound("127.0.0.1", 0) as listener, ExitStack() as stack:
+        listener.listen(16)
+        listener.setblocking(False)
+        address = listener.getsockname()
+        for _ in range(5):
+            stack.enter_context(socket.create_connection(address, timeout=60))
+        taken = [stack.enter_context(one) for one in _waiting_at(listener)]
+        assert len(taken) == 5
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory as Linux counts it")

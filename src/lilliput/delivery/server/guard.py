@@ -61,6 +61,8 @@ class Guard:
             await send(message)
 
         refusal = self._refuse(scope)
+        if scope["method"] == "HEAD":  # GET's answer, whose body uvicorn leaves out
+            scope = {**scope, "method": "GET"}
         try:
             app = refusal.response() if refusal else self._app
             await app(scope, receive, send_with_headers)

@@ -1,6 +1,7 @@
-"""uvicorn's HTTP/1.1, with deadlines for clients who are slow before their request is known.
+"""uvicorn's HTTP/1.1, with deadlines for clients who are slow to ask or to read, and a moment for late ones at the end.
 
-uvicorn closes connections that are idle after an answer; one that never asks, or asks a letter at a time, it keeps.
+uvicorn closes connections that are idle after an answer; one that never asks, asks a letter at a time, or does not read
+its answer, it keeps. Told to leave, it closes those whose request it has not read yet, though it may have arrived.
 """
 
 from __future__ import annotations
@@ -13,16 +14,25 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from lilliput.delivery.server.guard import CROWDED
 from lilliput.delivery.server.limits import Limits
 
+# Who reads an answer gets at least so many bytes of it in ``read_seconds``.
+LEAST_BYTES = 16 << 10
+# A request that is on its way when the server is told to leave has so long to arrive.
+LATE_SECONDS = 0.5
+
 
 class Connection(H11Protocol):
-    """Closed when the head of a request takes longer than ``limits`` allow, or when there are far too many."""
+    """Closed when asking, or reading an answer, takes longer than ``limits`` allow, or when there are far too many."""
 
     limits = Limits()
     _timer: asyncio.TimerHandle | None = None
+    _reading_timer: asyncio.TimerHandle | None = None
+    _is_leaving = False
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for a request."""
         super().connection_made(transport)
+        # Whatever the kernel does not take at once counts as unread: no bytes may wait in between unnoticed.
+        transport.set_write_buffer_limits(high=0)
         # Requests beyond the limit get an answer, 503; far beyond it not even that.
         if len(self.connections) > 2 * self.limits.connections:
             transport.abort()
@@ -34,11 +44,32 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         self._forget()
+        self._expect_read(False)
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Some of an answer is not read yet."""
+        super().pause_writing()
+        self._expect_read(True)
+
+    def resume_writing(self) -> None:
+        """All of it is."""
+        self._expect_read(False)
+        super().resume_writing()
+
+    def shutdown(self) -> None:
+        """Leave: at once behind an answer that is due, else when no request has come for a moment."""
+        self._is_leaving = True
+        if self._is_answering():
+            super().shutdown()
+        else:
+            self.loop.call_later(LATE_SECONDS, self._leave)
 
     def data_received(self, data: bytes) -> None:
         """Take a part of a request, and know whether its head is whole."""
         super().data_received(data)
+        if self._is_leaving and self._is_answering():
+            self.cycle.keep_alive = False
         self._watch()
 
     def _watch(self) -> None:
@@ -51,6 +82,26 @@ class Connection(H11Protocol):
         self._timer = None
         if not self._is_answering() and not self.transport.is_closing():
             self.transport.close()
+
+    def _leave(self) -> None:
+        if not self._is_answering() and not self.transport.is_closing():
+            super().shutdown()
+
+    def _expect_read(self, is_expected: bool) -> None:
+        if self._reading_timer is not None:
+            self._reading_timer.cancel()
+            self._reading_timer = None
+        if is_expected:
+            unread = self.transport.get_write_buffer_size()
+            seconds = self.limits.read_seconds
+            self._reading_timer = self.loop.call_later(seconds, self._check_read, unread)
+
+    def _check_read(self, before: int) -> None:
+        self._reading_timer = None
+        if before - self.transport.get_write_buffer_size() < LEAST_BYTES:
+            self.transport.abort()  # closing would wait until it is read
+        else:
+            self._expect_read(True)
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

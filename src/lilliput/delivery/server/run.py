@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import signal
 import socket
@@ -10,9 +11,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lilliput.data.decoding import cores
 from lilliput.delivery.server.app import Service, build_app
@@ -92,7 +94,16 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._service.is_leaving = True
+        late = [one for listener in sockets or [] for one in _waiting_at(listener)]
+        for server in self.servers:
+            server.close()
+        for one in late:
+            await asyncio.get_running_loop().connect_accepted_socket(self._connection, one)
         await super().shutdown(sockets)
+
+    def _connection(self) -> asyncio.Protocol:
+        make = cast("type[H11Protocol]", self.config.http_protocol_class)
+        return make(self.config, self.server_state, self.lifespan.state)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -107,6 +118,13 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _waiting_at(listener: socket.socket) -> Iterator[socket.socket]:
+    """The connections that have been made and that nobody has taken yet."""
+    with suppress(OSError):  # at the end, that there are no more
+        while True:
+            yield listener.accept()[0]
 
 
 def _allow_open_files(wanted: int) -> None:
