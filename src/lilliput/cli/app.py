@@ -27,6 +27,7 @@ COMMANDS = {
     "ablate": "lilliput.cli.ablate:ablate",
     "evaluate": "lilliput.cli.results:evaluate",
     "ensemble": "lilliput.cli.ensemble:ensemble",
+    "soup": "lilliput.cli.soup:soup",
     "compare": "lilliput.cli.compare:compare",
     "predict": "lilliput.cli.predict:predict",
     "submit": "lilliput.cli.submit:submit",
