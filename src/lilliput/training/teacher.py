@@ -103,8 +103,7 @@ def _stored(recipe: TeacherRecipe, dataset: DataSet) -> NDArray[np.float32]:
     if "train" not in opened.splits_predicted:
         raise RecipeError(
             f"teacher.path = {recipe.path} holds no answers to the training images",
-            f'python -c \'import lilliput; lilliput.evaluate("{recipe.path}", split="train")\', '
-            "or teacher.answers=live",
+            f"lilliput evaluate {recipe.path} --split train, or teacher.answers=live",
         )
     answers = opened.predictions("train")
     place = {name: row for row, name in enumerate(answers.names)}
