@@ -176,7 +176,7 @@ def _finish(
     """Weights and predictions of the last epoch. The weights come last: they are what says that a run is finished."""
     RunRecord(run, dataset.training.names).epochs(state)
     run.save_predictions(dataset.validation_name, validation.latest(state.judged))
-    plan = recipe.model.network(len(dataset.classes))
+    plan = recipe.model.network(len(dataset.classes)).with_images_of(recipe.evaluation.image_pixels)
     metadata = {
         "classes": json.dumps([list(one) for one in dataset.classes]),
         "image_size": json.dumps(image_size(dataset.training)),

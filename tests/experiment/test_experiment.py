@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -355,3 +356,39 @@ def test_the_validation_images_are_asked_once_per_epoch(
     run = run_experiment(recipe(), tiny_pack, tmp_path / "run", device="cpu")
     assert len(asked) == len(run.history)
     assert top_k_accuracy(run.predictions("val"), 1) == run.history[-1].val_accuracy
+
+
+def test_a_finished_network_is_shown_larger_images(
+    tiny_pack: Pack, recipe: Callable, same: Callable, tmp_path: Path
+) -> None:
+    plan = "Resize(8) -> ConvBNReLU(F3-6) -> GlobalPool -> FC(4)"
+    larger = {"evaluation": {"image_pixels": 12}}
+    one = recipe(model={"plan": plan, "dropout": 0.0}, **larger)
+    run = run_experiment(one, tiny_pack, tmp_path / "run", device="cpu")
+    plain = run_experiment(
+        recipe(model={"plan": plan, "dropout": 0.0}), tiny_pack, tmp_path / "plain", device="cpu"
+    )
+    assert run.weights_metadata()["plan"] == plan.replace("8", "12", 1)
+    tensors = [read_tensors(each.weights_path)[0] for each in (run, plain)]
+    assert all(torch.equal(tensor, tensors[1][name]) for name, tensor in tensors[0].items())
+    asked = evaluate_run(run, tiny_pack).probabilities
+    np.testing.assert_array_equal(asked, run.predictions("val").probabilities)
+    assert not np.allclose(asked, plain.predictions("val").probabilities)
+    assert run.history[0].val_loss == plain.history[0].val_loss  # in training as it is trained
+    assert run.history[1].val_loss != plain.history[1].val_loss
+    # Stopped behind its last epoch, it finishes as if it had not been.
+    with closing(run_steps(one, tiny_pack, tmp_path / "stopped", device="cpu")) as events:
+        list(islice(events, 13))
+    assert same(run_experiment(one, tiny_pack, tmp_path / "stopped", resume=True)) == same(run)
+
+
+@pytest.mark.parametrize(
+    ("plan", "match"),
+    [
+        ("ConvReLU(F3-6) -> GlobalPool -> FC(4)", "begin with Resize"),
+        ("Resize(8) -> ConvReLU(F3-6) -> FC(4)", "with GlobalPool"),
+    ],
+)
+def test_a_plan_of_one_size_is_shown_no_other(plan: str, match: str, recipe: Callable) -> None:
+    with pytest.raises(ValueError, match=match):
+        recipe(model={"plan": plan, "dropout": 0.0}, evaluation={"image_pixels": 12})

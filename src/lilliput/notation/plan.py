@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from lilliput.errors import NotationError
-from lilliput.notation.layers import FC, Dropout, GlobalPool, Layer, Shape, UnfitError
+from lilliput.notation.layers import FC, Dropout, GlobalPool, Layer, Resize, Shape, UnfitError
 
 ARROW = " -> "
 
@@ -26,6 +26,16 @@ class Plan:
         if not isinstance(last, FC):
             raise TypeError(f"a plan ends with FC, not {last}")
         return Plan((*self.layers[:-1], replace(last, neurons=classes)))
+
+    def with_images_of(self, pixels: int) -> Plan:
+        """The same network, which begins with Resize, for images resized to another size; 0 changes nothing."""
+        if not pixels:
+            return self
+        if not isinstance(self.layers[0], Resize):
+            raise TypeError(
+                f"a plan for images of any size begins with Resize, not {self.layers[0]}"
+            )
+        return Plan((Resize(pixels), *self.layers[1:]))
 
     def with_dropout(self, rate: float) -> Plan:
         """Dropout after every fully connected layer but the last, and after GlobalPool, which takes the place of one.

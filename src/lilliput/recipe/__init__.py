@@ -16,7 +16,7 @@ import tomli_w
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from lilliput.errors import RecipeError, did_you_mean
-from lilliput.notation import Resize
+from lilliput.notation import GlobalPool, Resize
 from lilliput.overrides import apply_override
 from lilliput.recipe.augment import AugmentRecipe
 from lilliput.recipe.data import DataRecipe
@@ -70,6 +70,22 @@ class Recipe(Section):
                     f"image_pixels ends with {training.image_pixels[-1]}, but the plan begins with {first}"
                 )
         return training
+
+    @field_validator("evaluation")
+    @classmethod
+    def _plan_takes_the_size(
+        cls, evaluation: EvaluationRecipe, info: ValidationInfo
+    ) -> EvaluationRecipe:
+        model = info.data.get("model")  # absent when it is wrong itself
+        if evaluation.image_pixels and model:
+            plan = plan_of(model.plan)
+            if not isinstance(plan.layers[0], Resize):
+                raise ValueError(
+                    f"image_pixels is for plans that begin with Resize, this one with {plan.layers[0]}"
+                )
+            if not any(isinstance(layer, GlobalPool) for layer in plan.layers):
+                raise ValueError("image_pixels is for plans with GlobalPool, which take any size")
+        return evaluation
 
     @property
     def peak_rate(self) -> float:

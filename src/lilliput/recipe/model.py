@@ -64,6 +64,9 @@ class EvaluationRecipe(Section):
         ("plain",), min_length=1, strict=False
     )
     """The versions of an image whose probabilities are averaged."""
+    image_pixels: int = Field(0, ge=0, le=4096)
+    """How large the images are that a trained network with Resize is shown: often more than in training serves it
+    (Touvron et al. 2019, arXiv:1906.06423). 0: as its plan says."""
 
 
 def plan_of(plan: str) -> Plan:
