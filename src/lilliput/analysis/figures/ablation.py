@@ -26,6 +26,7 @@ from lilliput.analysis.style import (
 from lilliput.results.ablation import Ablation, Difference, Spread
 
 _ROW_INCHES, _ABOVE_INCHES, _BELOW_INCHES = 0.42, 0.62, 0.54
+_TICK_INCHES = 0.7
 _DOT_LANE = 0.17  # how far above and below its row the seeds' dots are spread
 
 
@@ -123,15 +124,17 @@ def _finish(axes: Axes, numbers: AblationNumbers) -> None:
         axes.axvline(reference, color=MUTED, linewidth=1.1, linestyle=(0, (4, 3)), zorder=0.9)
     axes.grid(visible=True, axis="x")
     axes.grid(visible=False, axis="y")
-    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], min_n_ticks=2))
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    wide = axes.get_position().width * figure.get_figwidth()
+    ticks = max(2, min(5, int(wide / _TICK_INCHES)))  # long names leave little room
+    axes.xaxis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10], min_n_ticks=2))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))
     axes.tick_params(axis="x", length=0)
     axes.spines["bottom"].set_visible(False)
     seeds = max(map(len, numbers.accuracies))
     what = f"accuracy ({numbers.split}); dots: {seeds} seeds, bar: 95 % interval of their mean"
     axes.set_xlabel(what if seeds > 1 else f"accuracy ({numbers.split}); one seed: no spread known")
-    figure = axes.get_figure()
-    assert figure is not None
     axes.xaxis.label.set_transform(
         blended_transform_factory(figure.transFigure, axes.xaxis.label.get_transform())
     )
