@@ -200,6 +200,10 @@ def _open_to_resume(folder: Path, recipe: Recipe, pack: Pack) -> Run:
         before, now = str(run.environment["data"].get("drop_sha256")), drop_digest(recipe.data)
         if before != now:
             changed.append(f"the content of {recipe.data.drop}: {before[:16]}, now {now[:16]}")
+    if recipe.teacher == began_with.teacher and recipe.teacher.path:
+        before, now = str(run.environment.get("teacher_sha256")), teacher_digest(recipe.teacher)
+        if before != now:
+            changed.append(f"the weights of {recipe.teacher.path}: {before[:16]}, now {now[:16]}")
     if changed:
         listing = "".join(f"\n  {line}" for line in changed)
         raise RunError(

@@ -114,6 +114,18 @@ def test_it_trains_and_goes_on_where_it_stopped(
     assert resumed.environment["teacher_sha256"] == digest
 
 
+def test_it_goes_on_with_the_same_teacher_alone(
+    learned: Run, recipe: Callable, tiny_pack: Pack, tmp_path: Path
+) -> None:
+    one = recipe(teacher={"path": str(learned.path)})
+    with closing(run_steps(one, tiny_pack, tmp_path / "run", device="cpu")) as events:
+        list(islice(events, 5))
+    other = run_experiment(recipe(seed=9), tiny_pack, tmp_path / "other", device="cpu")
+    learned.weights_path.write_bytes(other.weights_path.read_bytes())
+    with pytest.raises(RunError, match=f"the weights of {learned.path}"):
+        run_experiment(one, tiny_pack, tmp_path / "run", resume=True)
+
+
 def test_what_cannot_teach_is_one_message(
     recipe: Callable, tiny_pack: Pack, other_pack: Pack, tmp_path: Path
 ) -> None:
