@@ -152,6 +152,11 @@ def test_the_veil_leaves_nothing_behind(visit: Visit) -> None:
 
 @pytest.mark.parametrize("kind", ["paste", "drop"])
 def test_what_holds_no_picture_is_told_for_all_to_see(visit: Visit, kind: str) -> None:
+    """Where cards have been scrolled to, too."""
+    visit.choose(*((f"{number}.png", picture()) for number in range(4)))
+    visit.page.locator(".classes").nth(3).wait_for()
+    visit.page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    assert visit.page.evaluate("scrollY") > 400
     visit.page.evaluate(
         """(kind) => {
           const data = new DataTransfer();
@@ -163,7 +168,8 @@ def test_what_holds_no_picture_is_told_for_all_to_see(visit: Visit, kind: str) -
         kind,
     )
     message = visit.page.locator("#message")
-    assert message.inner_text() == "There was no picture in that."
+    assert message.is_visible() and message.inner_text() == "There was no picture in that."
+    assert message.evaluate("one => one.getBoundingClientRect().top") >= 0
     assert visit.page.inner_text("#status") == "There was no picture in that."
     visit.choose(("tomato.png", picture()))
     visit.card("tomato.png").locator("li").first.wait_for()

@@ -22,6 +22,7 @@ function tell(text) {
   say(text);
   byId("message").textContent = text;
   byId("message").hidden = !text;
+  if (text) byId("message").scrollIntoView({ block: "nearest" });  // pictures are dropped beside cards far below, too
 }
 
 function percent(share) {
