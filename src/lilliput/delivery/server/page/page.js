@@ -332,7 +332,9 @@ function exampleButton(one) {
   button.append(image);
   button.addEventListener("click", async () => {
     try {
-      const drawn = await (await fetch(one.url)).blob();
+      const response = await fetch(one.url);
+      if (!response.ok) throw new Trouble("It did not come.");
+      const drawn = await response.blob();
       addFiles([new File([drawn], `${one.name}, drawn`, { type: drawn.type })]);
     } catch {
       tell("The server does not answer. Is it still running?");
