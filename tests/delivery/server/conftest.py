@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
+import socket
 import struct
+import subprocess
+import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
@@ -162,3 +167,44 @@ def running(served: tuple[Served, ...], **values: Any) -> Iterator[str]:
             server.should_exit = True
             thread.join(60)
             assert not thread.is_alive()
+
+
+@contextmanager
+def command(file: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """``lilliput serve`` as a process, and its address."""
+    words = [
+        sys.executable,
+        "-m",
+        "lilliput",
+        "serve",
+        str(file),
+        "--port",
+        "0",
+        "--json",
+        *options,
+    ]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout
+        facts = json.loads(process.stdout.readline())
+        assert [one["name"] for one in facts["classifiers"]] == ["tiny"]
+        yield process, facts["url"]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def connect(url: str) -> socket.socket:
+    parts = urlsplit(url)
+    return socket.create_connection((parts.hostname or "", parts.port or 0), timeout=60)
+
+
+def head(length: int, path: str = "/predict") -> bytes:
+    return f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n".encode()
+
+
+def rest_of(connection: socket.socket) -> bytes:
+    parts = []
+    while part := connection.recv(65536):
+        parts.append(part)
+    return b"".join(parts)

@@ -1,16 +1,14 @@
-"""A server as it is started: real connections, slow clients, and the end."""
+"""A server as it is started: real connections, and slow clients."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,28 +19,22 @@ import pytest
 from lilliput.delivery.classifier import Classifier
 from lilliput.delivery.ready import READY
 from lilliput.delivery.server.opening import open_served
-from lilliput.delivery.server.run import _bound, _waiting_at
+from lilliput.delivery.server.run import _bound
 from lilliput.errors import RunError, UsageError
 from lilliput.results.ensemble import Ensemble
 from lilliput.results.run import Run
 
-from .conftest import encode, huge_picture, picture, running, write_onnx
-
-
-def connect(url: str) -> socket.socket:
-    parts = urlsplit(url)
-    return socket.create_connection((parts.hostname or "", parts.port or 0), timeout=60)
-
-
-def head(length: int, path: str = "/predict") -> bytes:
-    return f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n".encode()
-
-
-def rest_of(connection: socket.socket) -> bytes:
-    parts = []
-    while part := connection.recv(65536):
-        parts.append(part)
-    return b"".join(parts)
+from .conftest import (
+    command,
+    connect,
+    encode,
+    head,
+    huge_picture,
+    picture,
+    rest_of,
+    running,
+    write_onnx,
+)
 
 
 def test_it_answers_over_a_network(tiny):
@@ -157,79 +149,6 @@ def asked_again(url: str) -> int:
             break
         time.sleep(0.05)
     return status
-
-
-@contextmanager
-def command(file: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """``lilliput serve`` as a process, and its address."""
-    words = [
-        sys.executable,
-        "-m",
-        "lilliput",
-        "serve",
-        str(file),
-        "--port",
-        "0",
-        "--json",
-        *options,
-    ]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout
-        facts = json.loads(process.stdout.readline())
-        assert [one["name"] for one in facts["classifiers"]] == ["tiny"]
-        yield process, facts["url"]
-    finally:
-        process.kill()
-        process.communicate()
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
-@pytest.mark.parametrize(
-    ("number", "requests"), [(signal.SIGTERM, 1), (signal.SIGINT, 1), (signal.SIGTERM, 60)]
-)
-def test_a_signal_lets_it_finish_what_it_has_accepted(
-    tiny_file: Path, number: signal.Signals, requests: int
-):
-    body = picture()
-    with command(tiny_file) as (process, url), ExitStack() as stack:
-        idle = stack.enter_context(connect(url))
-        accepted = [stack.enter_context(connect(url)) for _ in range(requests)]
-        for one in accepted:
-            one.sendall(head(len(body)) + body[:30])
-        httpx.get(f"{url}healthz")  # by now the others are accepted
-        process.send_signal(number)
-        assert idle.recv(1) == b""  # who had not asked is left: the server is leaving
-        for one in accepted:
-            one.sendall(body[30:])
-        for one in accepted:
-            answer = rest_of(one)
-            assert answer.startswith(b"HTTP/1.1 200") and b'"red"' in answer
-        rest, errors = process.communicate(timeout=60)
-        assert (process.returncode, rest) == (0, "")
-        assert errors == "stopped: all accepted requests were answered\n"
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
-def test_a_request_that_comes_a_moment_after_the_signal_is_answered(tiny_file: Path):
-    body = picture()
-    with command(tiny_file) as (process, url), connect(url) as late:
-        httpx.get(f"{url}healthz")
-        process.send_signal(signal.SIGTERM)
-        time.sleep(0.25)
-        late.sendall(head(len(body)) + body)
-        assert rest_of(late).startswith(b"HTTP/1.1 200")
-
-
-def test_who_has_connected_is_taken_though_nobody_has_yet():
-    with _bound("127.0.0.1", 0) as listener, ExitStack() as stack:
-        listener.listen(16)
-        listener.setblocking(False)
-        address = listener.getsockname()
-        for _ in range(5):
-            stack.enter_context(socket.create_connection(address, timeout=60))
-        taken = [stack.enter_context(one) for one in _waiting_at(listener)]
-        assert len(taken) == 5
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory as Linux counts it")

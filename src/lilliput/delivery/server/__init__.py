@@ -3,6 +3,7 @@
 Nothing here knows PyTorch; a run or an ensemble is exported first.
 
     run.py        opens what is to be served, listens, and leaves when it is told to, all accepted requests answered
+    door.py       who still comes in when it leaves
     opening.py    a run, an ensemble or an ONNX file as a session of ONNX Runtime
     app.py        the routes
     replies.py    what the routes answer, for people who read the OpenAPI page

@@ -26,7 +26,6 @@ class Connection(H11Protocol):
     limits = Limits()
     _timer: asyncio.TimerHandle | None = None
     _reading_timer: asyncio.TimerHandle | None = None
-    _is_leaving = False
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for a request."""
@@ -59,7 +58,6 @@ class Connection(H11Protocol):
 
     def shutdown(self) -> None:
         """Leave: at once behind an answer that is due, else when no request has come for a moment."""
-        self._is_leaving = True
         if self._is_answering():
             super().shutdown()
         else:
@@ -68,8 +66,6 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take a part of a request, and know whether its head is whole."""
         super().data_received(data)
-        if self._is_leaving and self._is_answering():
-            self.cycle.keep_alive = False
         self._watch()
 
     def _watch(self) -> None:

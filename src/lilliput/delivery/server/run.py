@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import uvicorn
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lilliput.data.decoding import cores
 from lilliput.delivery.server.app import Service, build_app
+from lilliput.delivery.server.door import turn_away, waiting_at
 from lilliput.delivery.server.limits import Limits
 from lilliput.delivery.server.looking import Served
 from lilliput.delivery.server.opening import open_served
-from lilliput.delivery.server.protocol import protocol_of
+from lilliput.delivery.server.protocol import LATE_SECONDS, protocol_of
 from lilliput.errors import UsageError
 
 
@@ -94,7 +96,11 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._service.is_leaving = True
-        late = [one for listener in sockets or [] for one in _waiting_at(listener)]
+        self.server_state.default_headers.append(CLOSE_HEADER)
+        # Whoever has heard yes from the kernel by now, though it may not have heard back, has a moment to come in.
+        if all([turn_away(listener) for listener in sockets or []]):
+            await asyncio.sleep(LATE_SECONDS)
+        late = [one for listener in sockets or [] for one in waiting_at(listener)]
         for server in self.servers:
             server.close()
         for one in late:
@@ -118,13 +124,6 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _waiting_at(listener: socket.socket) -> Iterator[socket.socket]:
-    """The connections that have been made and that nobody has taken yet."""
-    with suppress(OSError):  # at the end, that there are no more
-        while True:
-            yield listener.accept()[0]
 
 
 def _allow_open_files(wanted: int) -> None:
