@@ -7,6 +7,8 @@ its answer, it keeps. Told to leave, it closes those whose request it has not re
 from __future__ import annotations
 
 import asyncio
+import socket
+from contextlib import suppress
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -32,6 +34,7 @@ class Connection(H11Protocol):
         super().connection_made(transport)
         # Whatever the kernel does not take at once counts as unread: no bytes may wait in between unnoticed.
         transport.set_write_buffer_limits(high=0)
+        _keep_little_unsent(transport)
         # Requests beyond the limit get an answer, 503; far beyond it not even that.
         if len(self.connections) > 2 * self.limits.connections:
             transport.abort()
@@ -106,6 +109,15 @@ class Connection(H11Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _keep_little_unsent(transport: Any) -> None:
+    """Let the kernel take no megabytes ahead, which it would hand on for minutes while nothing seems to be read."""
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Windows has none
+    if option is not None:
+        with suppress(OSError):  # of who has gone already
+            kernels = transport.get_extra_info("socket")
+            kernels.setsockopt(socket.IPPROTO_TCP, option, LEAST_BYTES)
 
 
 def protocol_of(limits: Limits) -> type[asyncio.Protocol]:
