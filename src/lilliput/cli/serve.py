@@ -73,7 +73,7 @@ def serve(
         answer(_describe(where), _facts(where), as_json=json)
         sys.stdout.flush()
 
-    run.serve(
+    unanswered = run.serve(
         [classifier] if other is None else [classifier, other],
         host=host,
         port=port,
@@ -82,7 +82,10 @@ def serve(
         say=note,
         ready=ready,
     )
-    note("stopped: all accepted requests were answered")
+    if unanswered:
+        note(f"stopped: accepted requests that were not answered: {unanswered}")
+    else:
+        note("stopped: all accepted requests were answered")
 
 
 def _check(workers: int, queue: int, body_seconds: float) -> None:

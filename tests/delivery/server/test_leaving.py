@@ -104,3 +104,16 @@ def test_who_is_on_the_way_in_when_the_door_is_closing_comes_in(tiny, monkeypatc
         stack.close()
         late.join(60)
     assert answers[0].startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM")
+def test_who_is_not_answered_because_of_a_second_signal_is_told_of(tiny_file: Path):
+    with command(tiny_file) as (process, url), connect(url) as cut:
+        cut.sendall(head(1000) + b"half")
+        httpx.get(f"{url}healthz")
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert errors == "stopped: accepted requests that were not answered: 1\n"
+        assert process.returncode == 0

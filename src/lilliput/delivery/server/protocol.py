@@ -43,6 +43,11 @@ class Connection(H11Protocol):
             self.app_state = {**self.app_state, CROWDED: True}
         self._watch()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether an answer is due, or is not read yet."""
+        return self._is_answering() or self.transport.get_write_buffer_size() > 0
+
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         self._forget()

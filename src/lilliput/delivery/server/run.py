@@ -23,7 +23,7 @@ from lilliput.delivery.server.door import turn_away, waiting_at
 from lilliput.delivery.server.limits import Limits
 from lilliput.delivery.server.looking import Served
 from lilliput.delivery.server.opening import open_served
-from lilliput.delivery.server.protocol import LATE_SECONDS, protocol_of
+from lilliput.delivery.server.protocol import LATE_SECONDS, Connection, protocol_of
 from lilliput.errors import UsageError
 
 
@@ -43,8 +43,8 @@ def serve(  # noqa: PLR0913
     limits: Limits,
     say: Callable[[str], None],
     ready: Callable[[Listening], None],
-) -> None:
-    """Serve until SIGTERM or Ctrl-C; then answer what was accepted, and return.
+) -> int:
+    """Serve until SIGTERM or Ctrl-C; then answer what was accepted, and return how many were not answered in time.
 
     ``hosts`` are further names to be called by; port 0 takes a free one. ``ready`` is called when requests are taken.
     Raises: UsageError when the place to listen at cannot be had; what opening the classifiers raises.
@@ -62,6 +62,7 @@ def serve(  # noqa: PLR0913
         app = build_app(service, [host, *hosts])
         server = _Server(_config(app, limits), service, lambda: ready(where))
         server.run(sockets=[listener])
+        return server.unanswered
 
 
 def _config(app: object, limits: Limits) -> uvicorn.Config:
@@ -88,6 +89,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, service: Service, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._service, self._ready = service, ready
+        self.unanswered = 0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -106,6 +108,15 @@ class _Server(uvicorn.Server):
         for one in late:
             await asyncio.get_running_loop().connect_accepted_socket(self._connection, one)
         await super().shutdown(sockets)
+
+    async def _wait_tasks_to_complete(self) -> None:
+        try:
+            await super()._wait_tasks_to_complete()
+        finally:  # by now, or when time is up, or at a second Ctrl-C
+            connections = cast("set[Connection]", self.server_state.connections)
+            self.unanswered = sum(one.is_busy for one in connections)
+            if self.unanswered:  # the caller tells; uvicorn would with a traceback of each
+                logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
 
     def _connection(self) -> asyncio.Protocol:
         make = cast("type[H11Protocol]", self.config.http_protocol_class)
