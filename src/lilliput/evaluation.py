@@ -48,11 +48,7 @@ def load_model(run: Run) -> nn.Sequential:
 
     Raises: RunError when its weights are missing or damaged.
     """
-    if not run.weights_path.is_file():
-        raise RunError(
-            f"{run.path} has no weights yet", "finish the training: lilliput train ... --resume"
-        )
-    return read_network(run.weights_path).model
+    return read_network(run.finished_weights()).model
 
 
 def _selection_of(run: Run, recipe: Recipe, pack: Pack, split: str) -> Selection:

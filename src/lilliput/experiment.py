@@ -124,7 +124,7 @@ def run_steps(
         world.hand_out(None)
         raise
     world.hand_out(Beginning.of(pack.fingerprint, runtime.to_json(), run.checkpoints_path))
-    validation = Validation(dataset.validation, recipe.evaluation.views, runtime)
+    validation = Validation(dataset.validation, recipe.evaluation, runtime)
     record = RunRecord(run, dataset.training.names)
     batches = _batches(recipe, dataset, runtime.torch_device, runtime.world)
     yield from fit_recorded(record, state, batches, validation, recipe)
@@ -149,7 +149,7 @@ def follow_steps(recipe: Recipe, pack: Pack, world: Group) -> Generator[Step | E
     model = _new_model(recipe, dataset, goes_on=begin.checkpoint is not None)
     state = _new_state(model, recipe, runtime)
     begin.restore(state)
-    validation = Validation(dataset.validation, recipe.evaluation.views, runtime)
+    validation = Validation(dataset.validation, recipe.evaluation, runtime)
     batches = _batches(recipe, dataset, runtime.torch_device, runtime.world)
     yield from fit_recorded(Record(), state, batches, validation, recipe)
 
@@ -258,6 +258,7 @@ def _new_model(recipe: Recipe, dataset: DataSet, *, goes_on: bool = False) -> nn
 
 
 def _batches(recipe: Recipe, dataset: DataSet, device: torch.device, world: World) -> Batches:
+    world.refuse_parts(recipe.training.accumulate)
     lesson = lesson_of(recipe.teacher, dataset, device)
     batches = Batches(
         dataset.training,

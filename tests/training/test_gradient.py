@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,13 +9,16 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from lilliput.data.batches import Batch
+from lilliput.data.pack import Pack
 from lilliput.data.share import Share
 from lilliput.errors import UsageError
+from lilliput.experiment import run_steps
 from lilliput.models.shared import BatchNorm
 from lilliput.recipe import OptimizerRecipe
 from lilliput.training.gradient import add_gradient, at_the_worst
 from lilliput.training.loop import fit, train_step
 from lilliput.training.optimizer import make_optimizer
+from lilliput.training.processes import Group
 from lilliput.training.runtime import Runtime
 
 
@@ -124,3 +128,12 @@ def test_several_processes_take_no_parts() -> None:
     Share().refuse_parts(4)
     with pytest.raises(UsageError, match="accumulate = 4 is for one process, and these are 2"):
         Share(0, 2).refuse_parts(4)
+
+
+def test_parts_and_processes_are_refused_before_anything_is_written(
+    make_recipe: Callable, tiny_pack: Pack, tmp_path: Path
+) -> None:
+    recipe = make_recipe(training={"accumulate": 5})
+    with pytest.raises(UsageError, match="is for one process"):
+        list(run_steps(recipe, tiny_pack, tmp_path / "run", device=Group(0, 2)))
+    assert not (tmp_path / "run").exists()

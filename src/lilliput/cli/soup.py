@@ -22,8 +22,8 @@ def soup(
     """Average the weights of runs of one network, as far as that helps on held-out images.
 
     For runs that began with the same network (`model.start`) and were trained on with other seeds, rates or
-    augmentations: their mean answers as fast as one of them, and often better. The best run comes first; each other
-    one joins if the mean is then no worse on the images that all of them held out of *train*.
+    augmentations: their mean answers as fast as one of them, and may be better than each. The best run comes first;
+    each other one joins if the mean is then no worse on the images that all of them held out of *train*.
 
     Parameters
     ----------

@@ -36,18 +36,19 @@ def with_classifier(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     Raises: UsageError when it stands alone and nothing is there.
     """
     first, *others = words
-    if not others and first != READY and not _is_picture(first) and not os.path.lexists(first):
+    if _is_picture(first):
+        return READY, tuple(words)
+    if not others and first != READY and not os.path.lexists(first):
         raise UsageError(
             f"there is neither a picture nor a folder at {first!r}",
             "name files, folders or patterns; before them a classifier, if another is to answer",
         )
-    return (READY, tuple(words)) if _is_picture(first) else (first, tuple(others))
+    return first, tuple(others)
 
 
 def _is_picture(word: str) -> bool:
-    from lilliput.delivery.classifier import (
-        OPENERS,  # which asks here what the name READY stands for
-    )
+    # Here, for it asks this module what the name READY stands for.
+    from lilliput.delivery.classifier import OPENERS
 
     if os.path.isdir(word):
         return not is_ours(word)

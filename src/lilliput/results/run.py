@@ -135,6 +135,15 @@ class Run(Predicted):
         """``weights.safetensors``; absent until training ends."""
         return self.path / "weights.safetensors"
 
+    def finished_weights(self) -> Path:
+        """``weights.safetensors``, which is there. Raises: RunError when the training has not ended."""
+        if not self.weights_path.is_file():
+            raise RunError(
+                f"{self.path} has no weights yet",
+                "finish the training: lilliput train ... --resume",
+            )
+        return self.weights_path
+
     @property
     def checkpoints_path(self) -> Path:
         """The folder ``checkpoints``."""

@@ -56,24 +56,21 @@ def greedy_soup(runs: Sequence[Run], pack: Pack, out: Path) -> Iterator[Tried]:
         run.path: top_k_accuracy(evaluate_run(run, pack, "heldout", recipe.evaluation.views), 1)
         for run in runs
     }
-    kept: list[dict[str, Tensor]] = []
-    best = -1.0
-    for run in sorted(runs, key=lambda run: -alone[run.path]):
+    first, *others = sorted(runs, key=lambda run: -alone[run.path])
+    soup, best = load_model(first), alone[first.path]
+    kept = [soup.state_dict()]
+    yield Tried(first, best, best, True)
+    for run in others:
         offered = [*kept, load_model(run).state_dict()]
-        accuracy = alone[run.path]
-        if kept:
-            model = _mixed(runs[0], offered)
-            measure_statistics(runtime.place(model), _sample(training, runtime.torch_device))
-            said = predict_selection(model, heldout, recipe.evaluation.views, runtime)
-            accuracy = top_k_accuracy(said, 1)
-        if is_kept := accuracy >= best:
-            kept, best = offered, accuracy
-        yield Tried(run, alone[run.path], accuracy, is_kept)
-    model = _mixed(runs[0], kept)
-    if len(kept) > 1:
+        model = _mixed(runs[0], offered)
         measure_statistics(runtime.place(model), _sample(training, runtime.torch_device))
+        said = predict_selection(model, heldout, recipe.evaluation.views, runtime)
+        accuracy = top_k_accuracy(said, 1)
+        if is_kept := accuracy >= best:
+            soup, kept, best = model, offered, accuracy
+        yield Tried(run, alone[run.path], accuracy, is_kept)
     metadata = {**runs[0].weights_metadata(), "lilliput": lilliput.__version__}
-    write_tensors(out, model.state_dict(), metadata)
+    write_tensors(out, soup.state_dict(), metadata)
 
 
 @torch.no_grad()
@@ -95,7 +92,7 @@ def measure_statistics(model: nn.Module, batches: Iterable[Tensor]) -> None:
         one.eval()
 
 
-def _mixed(like: Run, states: Sequence[dict[str, Tensor]]) -> nn.Module:
+def _mixed(like: Run, states: Sequence[dict[str, Tensor]]) -> nn.Sequential:
     """The network whose every number is the mean of theirs."""
     model = load_model(like)
     means = {

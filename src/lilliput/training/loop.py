@@ -117,7 +117,6 @@ def fit(
     steps, world = len(batches), runtime.world
     model = world.join(state.model)
     parts = recipe.training.accumulate
-    world.refuse_parts(parts)
     take_step = make_stepper(
         step_of(recipe), model, state.optimizer, runtime, batches.batch_images, parts
     )
@@ -152,18 +151,8 @@ def fit(
             started += time.perf_counter() - paused  # what the caller does is not training
         # Asked for anew: a training resumed behind an epoch's last step has taken no step here.
         rate = _rate(recipe, state.epoch, steps - 1, steps)
-        is_finished = state.epoch == recipe.training.epochs
-        if is_finished:
-            _show_as_asked(state, recipe)
-        judged = validate(state.judged, is_finished)
+        judged = validate(state.judged, state.epoch == recipe.training.epochs)
         yield _finish_epoch(state, batches, judged, rate, world)
-    _show_as_asked(state, recipe)  # a training that goes on only to finish comes right here
-
-
-def _show_as_asked(state: TrainingState, recipe: Recipe) -> None:
-    """From here on the trained network sees images of the size that it will be asked with."""
-    if recipe.evaluation.image_pixels:
-        resize_images(state.judged, recipe.evaluation.image_pixels)
 
 
 def _count(state: TrainingState, loss: Tensor, right: Tensor, first: int) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from lilliput.data.batches import Augmentation, Batch, Draws
 from lilliput.data.selection import DataSet, Selection
 from lilliput.data.statistics import image_size
-from lilliput.errors import RecipeError, RunError
+from lilliput.errors import RecipeError
 from lilliput.recipe import TeacherRecipe
 from lilliput.results.ensemble import Ensemble
 from lilliput.results.open import open_classifier
@@ -89,10 +89,7 @@ def _members(path: str) -> list[tuple[float, Path]]:
     opened = open_classifier(path)
     runs = opened.members if isinstance(opened, Ensemble) else (opened,)
     weights = opened.weights if isinstance(opened, Ensemble) else (1.0,)
-    for run in runs:
-        if not run.weights_path.is_file():
-            raise RunError(f"{run.path} has no weights yet", "finish its training: --resume")
-    return [(weight, run.weights_path) for weight, run in zip(weights, runs, strict=True)]
+    return [(weight, run.finished_weights()) for weight, run in zip(weights, runs, strict=True)]
 
 
 def _stored(recipe: TeacherRecipe, dataset: DataSet) -> NDArray[np.float32]:

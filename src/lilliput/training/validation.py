@@ -9,7 +9,9 @@ from torch import nn
 
 from lilliput.data.residence import Mapped, Residence, reside
 from lilliput.data.selection import Selection
+from lilliput.models.build import resize_images
 from lilliput.models.predict import predict
+from lilliput.recipe import EvaluationRecipe
 from lilliput.results.metrics import log_loss, top_k_accuracy
 from lilliput.results.predictions import Predictions
 from lilliput.training.runtime import Runtime
@@ -20,18 +22,21 @@ PREDICT_IMAGES = 500
 class Validation:
     """Judges a network on the validation images after every epoch, and keeps what it said ``last``.
 
-    The finished network is asked about all ``views``, one in training about the plain view alone: that is faster.
+    The finished network is asked as ``asked`` says; one in training about the plain view alone, at the size that it is
+    trained with: that is faster. From then on the finished network sees images of the size it was asked with.
     """
 
-    def __init__(self, selection: Selection, views: Sequence[str], runtime: Runtime) -> None:
+    def __init__(self, selection: Selection, asked: EvaluationRecipe, runtime: Runtime) -> None:
         self.selection = selection
-        self.views = views
+        self.asked = asked
         self.runtime = runtime
         self.last: Predictions | None = None
 
     def __call__(self, model: nn.Module, is_finished: bool) -> tuple[float, float]:
         """The mean softmax loss and the share of images right."""
-        views = self.views if is_finished else ("plain",)
+        views = self.asked.views if is_finished else ("plain",)
+        if is_finished and self.asked.image_pixels:
+            resize_images(model, self.asked.image_pixels)
         self.last = predict_selection(model, self.selection, views, self.runtime, self._residence)
         return log_loss(self.last), top_k_accuracy(self.last, 1)
 

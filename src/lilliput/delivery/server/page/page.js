@@ -333,7 +333,7 @@ function exampleButton(one) {
   button.addEventListener("click", async () => {
     try {
       const response = await fetch(one.url);
-      if (!response.ok) throw new Trouble("It did not come.");
+      if (!response.ok) return tell("The server does not hand it out just now. Try again in a moment.");
       const drawn = await response.blob();
       addFiles([new File([drawn], `${one.name}, drawn`, { type: drawn.type })]);
     } catch {
